@@ -1,0 +1,137 @@
+/**
+ * The contract between this facade and the native addon (crate/node), and the one loader of it.
+ *
+ * Everything asynchronous has a `request` number chosen by the facade and is answered by one event.
+ * The addon calls `onEvents` (set by `connect`) when events wait; the facade then calls `drain()` until empty.
+ * Nothing here throws for what a disk, a file or an argument can cause: errors are values (`NativeError`).
+ */
+
+/** An error as it crosses the boundary; lib/errors.ts turns it into what users see. */
+export interface NativeError {
+  code: string // a VarveErrorCode, 'VARVE_INVALID' or 'ABORTED'
+  message: string
+  path?: string
+  segment?: string
+  position?: number
+  offset?: number
+  expected?: string
+  found?: string
+  /** For VARVE_IO: the system error. */
+  errno?: number
+  syscall?: string
+  systemCode?: string // 'ENOSPC', 'EIO' …
+  systemMessage?: string
+  /** For VARVE_FAILED: what stopped the log. */
+  cause?: NativeError
+}
+
+export interface NativeHead {
+  id: string // 64 hex digits
+  size: number
+  hash: string // 64 hex digits
+}
+
+export interface NativeOpenOptions {
+  encoding: string // name; 'buffer' opens any log
+  compression: 'none' | 'lz4'
+  durability: 'disk' | 'os'
+  segmentBytes: number
+  maxRecordBytes: number
+  cacheBytes: number
+  secret?: Uint8Array
+  expectHead?: NativeHead
+  lockTimeout: number
+  createIfMissing: boolean
+  errorIfExists: boolean
+  readOnly: boolean
+}
+
+export interface NativeOpened {
+  log: number // handle for the calls below
+  location: string // absolute path
+  id: string
+  size: number
+  hash: Uint8Array // 32 bytes
+  firstOffset: number
+  encoding: string // as stored in the log
+  recovery?: { segment: string; position: number; cutBytes: number; savedAs: string }
+}
+
+/** A run of records: `table` holds `count` × f64 times, then `count` × u32 ends (of payloads in `payloads`), little-endian. */
+export interface NativeChunk {
+  offset: number // of the first record
+  count: number
+  /** One fresh buffer of its own: times (8 × count bytes), ends (4 × count bytes), then the payloads. */
+  buffer: Uint8Array
+  /** The next range to ask for: [from, to); empty (from >= to) at the end. */
+  from: number
+  to: number
+}
+
+export interface NativeReadRequest {
+  from: number // inclusive
+  to: number // exclusive, at most the durable size
+  maxBytes: number // payload bytes aimed at; at least one record is returned
+  maxRecords: number
+  /** true: the run that ends at `to` (ascending inside the chunk; the facade iterates it backwards). */
+  reverse: boolean
+  verify: boolean
+}
+
+export interface NativeVerifyOptions {
+  from?: number
+  expectHead?: NativeHead
+  secret?: Uint8Array // verifyDir only
+  progress: boolean // whether to send progress events
+}
+
+export type NativeEvent =
+  /** Everything below `size` of this log is durable (watermark; never decreases). `hash` is head(size), 32 bytes. */
+  | { type: 'durable'; log: number; size: number; hash: Uint8Array }
+  /** The log stopped: every append not yet durable fails with this error. Sent once, after the last `durable`. */
+  | { type: 'failed'; log: number; error: NativeError }
+  /** Answer to a request. For verify the value is a VerifyReport as in api.d.ts, for inspect a LogInfo. */
+  | { type: 'done'; request: number; error?: NativeError; value?: any }
+  /** Progress of a verify. */
+  | { type: 'progress'; request: number; bytes: number; totalBytes: number }
+
+export interface NativeStats {
+  records: number
+  groups: number
+  payloadBytes: number
+  storedBytes: number
+  syncMicros: { p50: number; p99: number; max: number }
+}
+
+export interface Binding {
+  /** Once per environment. The callback's handle starts unreferenced. */
+  connect(onEvents: () => void): void
+  drain(): NativeEvent[]
+  /** Keeps the process alive (true) exactly while a promise or iterator waits; the facade counts, calls on 0 ↔ 1. */
+  hold(keepAlive: boolean): void
+  open(request: number, dir: string, options: NativeOpenOptions): void // value: NativeOpened
+  /**
+   * Appends records in order: `payloads` are concatenated, `lengths[i]` bytes each; `batches` are record counts of
+   * consecutive atomic batches (their sum = lengths.length). Copies before it returns. Answered by 'durable' events.
+   * Offsets are dense in call order. Returns an error if nothing was taken (log closed, failed, read only).
+   */
+  submit(log: number, payloads: Uint8Array, lengths: Uint32Array, batches: Uint32Array): NativeError | undefined
+  /** Resolves after a sync of everything submitted before; value: NativeHead-like { size, hash: Uint8Array }. */
+  flush(request: number, log: number): void
+  /** Blocks until everything submitted is on the device, at most `timeoutMs`. */
+  flushSync(log: number, timeoutMs: number): NativeError | undefined
+  /** Flushes, releases the lock; the handle is dead afterwards also when `error` is set. */
+  close(request: number, log: number): void
+  /** For process exit: flush and close every log of this environment, blocking, at most `timeoutMs` in all. */
+  closeAllSync(timeoutMs: number): void
+  read(request: number, log: number, options: NativeReadRequest): void // value: NativeChunk
+  /** For a readOnly log: looks at the live mark again. value: { size, hash }. In a writing log: the durable head. */
+  refresh(request: number, log: number): void
+  offsetAt(request: number, log: number, ms: number): void // value: number
+  verify(request: number, log: number, options: NativeVerifyOptions): void
+  verifyDir(request: number, dir: string, options: NativeVerifyOptions): void
+  inspect(request: number, dir: string): void
+  /** Asks a running open (waiting for the lock), read, verify or inspect to stop; it is then answered with code 'ABORTED'. */
+  cancel(request: number): void
+  stats(log: number): NativeStats
+}
