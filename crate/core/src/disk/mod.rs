@@ -79,6 +79,7 @@ pub trait Disk: Send + Sync {
 }
 
 /// One open descriptor of a file.
+#[allow(clippy::len_without_is_empty, reason = "a call to the system that may fail, not a container's length")]
 pub trait DiskFile: Send + Sync {
     /// Reads at a position; 0 at the end of the file; may be short.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
