@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::chain::Chain;
 use crate::disk::{self, Access, Disk};
 use crate::error::{Damage, Error, Result};
 use crate::format::{FRAMES_START, IndexEntry, PAGE_LEN, SegmentHeader};
@@ -173,27 +174,24 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The segments `numbers`; the last is active, and of its frames those from `walked_from` to `end` are indexed.
+    /// The segments `numbers`; the last is active, and of its frames those that recovery walked are indexed.
     pub fn new(
-        disk: Arc<dyn Disk>,
+        disk: &Arc<dyn Disk>,
         dir: &Path,
-        keys: Arc<Keys>,
+        keys: &Arc<Keys>,
         numbers: &[u32],
         active: &Segment,
-        entries: Vec<IndexEntry>,
-        walked_from: u64,
-        end: u64,
+        chain: &Chain,
     ) -> Result<Self> {
         let mut slots: Vec<Slot> =
             numbers.iter().map(|&number| Slot { number, view: None, first_offset: None, used: 0 }).collect();
-        let catalogue_disk = Arc::clone(&disk);
         if let Some(last) = slots.last_mut() {
-            let segment = reading_copy(&*disk, active)?;
+            let segment = reading_copy(&**disk, active)?;
             last.first_offset = Some(active.header.first_offset);
-            last.view = Some(View::new(segment, entries, walked_from, end));
+            last.view = Some(View::new(segment, chain.index.clone(), chain.walked_from, chain.position));
         }
         let slots = Mutex::new(Slots { slots, clock: 0 });
-        Ok(Self { disk: catalogue_disk, dir: dir.to_owned(), keys, slots })
+        Ok(Self { disk: Arc::clone(disk), dir: dir.to_owned(), keys: Arc::clone(keys), slots })
     }
 
     /// Number of the newest segment with frames.

@@ -3,10 +3,11 @@
 //! [`FrameEncoder`] and [`Replay`] are mirror images: what one computes from records, the other recomputes from bytes
 //! and compares. No I/O here.
 
-use crate::compress::{self, Codec, Scratch};
+use crate::compress::{self, Codec, Scratch, Uncompressed};
+use crate::error::{Error, Result};
 use crate::format::{self, EPOCH, FRAME_HEADER_LEN, FrameFlags, FrameHeader, Position};
 use crate::hash::{Hash, Keys, LeafHasher, Peaks, RecordRef, range_nodes, seal};
-use crate::record::{self, Body, BodyError};
+use crate::record::{self, Body, BodyError, Columns};
 
 /// Builds frames; keeps its buffers between calls.
 pub struct FrameEncoder {
@@ -35,7 +36,7 @@ impl FrameEncoder {
 
     /// Appends a frame of `records` to `out`, unstamped, and extends `peaks` by them.
     /// `records` is not empty and at most [`record::MAX_RECORDS_PER_FRAME`] long.
-    pub fn encode(&mut self, keys: &Keys, peaks: &mut Peaks, flags: FrameFlags, records: &[RecordRef<'_>], out: &mut Vec<u8>) {
+    pub fn encode(&mut self, keys: &Keys, peaks: &mut Peaks, flags: FrameFlags, records: &[RecordRef<'_>], out: &mut Vec<u8>) -> Result<()> {
         let first_offset = peaks.size();
         let base_time = records.first().map_or(0, |r| r.time);
         self.leaves.clear();
@@ -46,10 +47,10 @@ impl FrameEncoder {
         let seal = seal::frame_seal(keys, flags.0, EPOCH, first_offset, peaks.size(), &head, &self.nodes);
 
         self.raw.clear();
-        record::encode(base_time, records, &mut self.raw);
+        record::encode(base_time, records, &mut self.raw).map_err(|error| Error::Invalid(error.to_string()))?;
         self.stored.clear();
         let smaller = self.codec.compress(&self.raw, &mut self.stored, &mut self.scratch);
-        let (codec, body) = if smaller { (self.codec.id(), &self.stored) } else { (compress::NONE_ID, &self.raw) };
+        let (codec, body) = if smaller { (self.codec.id(), &self.stored) } else { (Uncompressed.id(), &self.raw) };
         let header = FrameHeader {
             codec,
             flags,
@@ -65,6 +66,7 @@ impl FrameEncoder {
             seal,
         };
         put_frame(header, body, out);
+        Ok(())
     }
 
     /// Appends a state frame to `out`, unstamped.
@@ -74,7 +76,7 @@ impl FrameEncoder {
         put_state(peaks, last_time, &mut self.raw);
         let flags = FrameFlags::FIRST | FrameFlags::LAST | FrameFlags::STATE | if closing { FrameFlags::CLOSE } else { 0 };
         let header = FrameHeader {
-            codec: compress::NONE_ID,
+            codec: Uncompressed.id(),
             flags: FrameFlags(flags),
             first_offset: peaks.size(),
             base_time: last_time,
@@ -132,7 +134,7 @@ impl FrameDamage {
         Self { torn: false, ..Self::torn(what, expected, found) }
     }
     fn undecodable(error: &BodyError) -> Self {
-        let newer = matches!(error, BodyError::Unsupported(_));
+        let newer = matches!(error, BodyError::Unsupported { .. });
         // The checksum held, so these are the bytes that were written.
         Self { what: format!("the frame's body does not decode: {error}"), torn: false, newer, versus: None }
     }
@@ -153,7 +155,7 @@ pub fn stored_body<'a>(header: &FrameHeader, bytes: &'a [u8]) -> Result<&'a [u8]
 
 /// The uncompressed body of a frame, in `out` when it was compressed.
 pub fn raw_body<'a>(header: &FrameHeader, stored: &'a [u8], out: &'a mut Vec<u8>) -> Result<&'a [u8], FrameDamage> {
-    if header.codec == compress::NONE_ID {
+    if header.codec == Uncompressed.id() {
         if header.raw_len != header.stored_len {
             return Err(FrameDamage::contradiction("an uncompressed frame states two lengths", header.raw_len, header.stored_len));
         }
@@ -176,11 +178,11 @@ pub fn raw_body<'a>(header: &FrameHeader, stored: &'a [u8], out: &'a mut Vec<u8>
 }
 
 /// The records of a frame.
-pub fn decode<'a>(header: &FrameHeader, raw: &'a [u8]) -> Result<Body<'a>, FrameDamage> {
+pub fn decode<'a>(header: &FrameHeader, raw: &'a [u8], columns: &'a mut Columns) -> Result<Body<'a>, FrameDamage> {
     if header.epoch != EPOCH {
         return Err(FrameDamage { newer: true, ..FrameDamage::contradiction("the frame's key epoch is unknown", EPOCH, header.epoch) });
     }
-    record::decode(header.base_time, header.count, raw).map_err(|error| FrameDamage::undecodable(&error))
+    record::decode(header.base_time, header.count, raw, columns).map_err(|error| FrameDamage::undecodable(&error))
 }
 
 /// The hashes of one frame, recomputed from its body alone: frames can be done in any order and on any thread.
@@ -195,12 +197,13 @@ pub struct FrameHashes {
 pub struct Rehasher {
     hasher: LeafHasher,
     raw: Vec<u8>,
+    columns: Columns,
     leaves: Vec<Hash>,
 }
 
 impl Default for Rehasher {
     fn default() -> Self {
-        Self { hasher: LeafHasher::new(), raw: Vec::new(), leaves: Vec::new() }
+        Self { hasher: LeafHasher::new(), raw: Vec::new(), columns: Columns::default(), leaves: Vec::new() }
     }
 }
 
@@ -208,11 +211,12 @@ impl Rehasher {
     /// Decodes a data frame, recomputes leaves and nodes, and compares the seal.
     pub fn frame(&mut self, keys: &Keys, header: &FrameHeader, stored: &[u8]) -> Result<FrameHashes, FrameDamage> {
         let raw = raw_body(header, stored, &mut self.raw)?;
-        let body = decode(header, raw)?;
+        let body = decode(header, raw, &mut self.columns)?;
         let records: Vec<RecordRef<'_>> = body.records().collect();
         self.leaves.clear();
         self.hasher.leaves(keys, header.first_offset, &records, &mut self.leaves);
-        let nodes = range_nodes(keys, header.first_offset, &self.leaves);
+        let mut nodes = Vec::new();
+        range_nodes(keys, header.first_offset, &self.leaves, &mut nodes);
         let end = header.end_offset();
         let expected = seal::frame_seal(keys, header.flags.0, header.epoch, header.first_offset, end, &header.head, &nodes);
         check_seal(&expected, &header.seal)?;
@@ -223,7 +227,8 @@ impl Rehasher {
 /// The leaves of the first `count` records of a data frame.
 pub fn first_leaves(keys: &Keys, header: &FrameHeader, stored: &[u8], count: usize) -> Result<Vec<Hash>, FrameDamage> {
     let mut scratch = Vec::new();
-    let body = decode(header, raw_body(header, stored, &mut scratch)?)?;
+    let mut columns = Columns::default();
+    let body = decode(header, raw_body(header, stored, &mut scratch)?, &mut columns)?;
     let records: Vec<RecordRef<'_>> = body.records().take(count).collect();
     let mut leaves = Vec::new();
     LeafHasher::new().leaves(keys, header.first_offset, &records, &mut leaves);
@@ -278,7 +283,7 @@ impl Replay {
     /// Takes in a frame whose own hashes were recomputed elsewhere.
     pub fn fold(&mut self, keys: &Keys, header: &FrameHeader, hashes: &FrameHashes) -> Result<(), FrameDamage> {
         self.check_place(header)?;
-        self.peaks.extend_nodes(keys, &hashes.nodes, header.end_offset());
+        self.peaks.join(keys, u64::from(header.count), &hashes.nodes);
         self.last_time = hashes.last_time;
         self.check_head(keys, header)
     }

@@ -8,6 +8,7 @@ use crate::error::{Damage, Error, Result};
 use crate::format::FrameHeader;
 use crate::frame::{self, Rehasher};
 use crate::log::Shared;
+use crate::record::Columns;
 
 /// What to read.
 #[derive(Debug, Clone, Copy)]
@@ -114,33 +115,24 @@ fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, re
     let segment = &view.segment;
     let bytes = read_span(view, span)?;
     let mut rehasher = verify.then(Rehasher::default);
-    let mut scratch = Vec::new();
+    let (mut scratch, mut columns) = (Vec::new(), Columns::default());
     let mut expected = span.first_offset;
     let mut position = span.start;
     let mut next = take.from;
     while position < span.end && expected < take.to {
-        let frame_bytes = bytes.get((position - span.start) as usize..).unwrap_or_default();
-        let header = FrameHeader::parse(frame_bytes, &segment.frame_key, position);
-        let Some(header) = header.filter(|h| position + h.frame_len() <= span.end) else {
-            let damage = Damage::new("no frame where the index names one", &segment.path).at(position);
-            return Err(Error::corrupt(damage.offset(expected)));
-        };
-        if header.first_offset != expected {
-            let damage = Damage::new("a frame holds other records than the index says", &segment.path).at(position);
-            return Err(Error::corrupt(damage.offset(expected).versus(expected, header.first_offset)));
-        }
-        let damaged = |damage| chain::contradiction(segment, position, &header, damage);
-        let stored = frame::stored_body(&header, frame_bytes).map_err(damaged)?;
+        let (header, stored) = frame_at(view, span, &bytes, position, expected)?;
+        let here = position;
         position += header.frame_len();
         expected = header.end_offset();
         if header.flags.state() {
             continue;
         }
+        let damaged = |damage| chain::contradiction(segment, here, &header, damage);
         if let Some(rehasher) = &mut rehasher {
             rehasher.frame(&log.keys, &header, stored).map_err(damaged)?;
         }
         let raw = frame::raw_body(&header, stored, &mut scratch).map_err(damaged)?;
-        let body = frame::decode(&header, raw).map_err(damaged)?;
+        let body = frame::decode(&header, raw, &mut columns).map_err(damaged)?;
         for (offset, record) in (header.first_offset..).zip(body.records()) {
             if offset < take.from || offset >= take.to {
                 continue;
@@ -165,27 +157,50 @@ fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, re
     Ok(next)
 }
 
+/// The frame at `position` of a span that was read: its header and stored body, checked.
+fn frame_at<'a>(view: &View, span: Span, bytes: &'a [u8], position: u64, offset: u64) -> Result<(FrameHeader, &'a [u8])> {
+    let segment = &view.segment;
+    let frame_bytes = bytes.get((position - span.start) as usize..).unwrap_or_default();
+    let header = FrameHeader::parse(frame_bytes, &segment.frame_key, position);
+    let Some(header) = header.filter(|h| position + h.frame_len() <= span.end) else {
+        let damage = Damage::new("no frame where the index names one", &segment.path).at(position);
+        return Err(Error::corrupt(damage.offset(offset)));
+    };
+    if header.first_offset != offset {
+        let damage = Damage::new("a frame holds other records than the index says", &segment.path).at(position);
+        return Err(Error::corrupt(damage.offset(offset).versus(offset, header.first_offset)));
+    }
+    let stored = frame::stored_body(&header, frame_bytes);
+    let stored = stored.map_err(|damage| chain::contradiction(segment, position, &header, damage))?;
+    Ok((header, stored))
+}
+
 /// Offset of the first record with a time of at least `ms`; the durable size if there is none.
 pub fn offset_at(log: &Shared, ms: u64) -> Result<u64> {
     let size = log.head().size;
     let (view, segment_end) = log.catalogue.holding_time(ms)?;
     let end = segment_end.unwrap_or(size).min(size);
     let (mut low, mut high) = (view.segment.header.first_offset, end);
-    // Times never decrease, so any record tells on which side to look; one frame is decoded for each step.
+    // Times never decrease, so the times of any one frame tell on which side of it to look.
     while low < high {
-        let middle = u64::midpoint(low, high);
-        let request = ReadRequest { from: middle, to: middle + 1, max_bytes: 1, max_records: 1, reverse: false, verify: false };
-        let span = view.span_from(middle, middle + 1, 1)?;
-        let mut records = Records::default();
-        let take = Take { from: span.first_offset, to: end, max_records: u64::MAX, reverse: true };
-        read_run(log, &view, span, &take, request.verify, &mut records)?;
-        let times = &records.times;
-        let at = times.partition_point(|&time| time < ms);
-        match at {
-            0 => high = span.first_offset,
-            at if at == times.len() => low = span.first_offset + at as u64,
-            at => return Ok(span.first_offset + at as u64),
+        let (first_offset, times) = frame_times(&view, u64::midpoint(low, high))?;
+        match times.partition_point(|&time| time < ms) {
+            0 => high = first_offset,
+            at if at == times.len() => low = first_offset + at as u64,
+            at => return Ok((first_offset + at as u64).min(end)),
         }
     }
-    Ok(low)
+    Ok(low.min(end))
+}
+
+/// The times of the frame that holds record `offset`, with its first offset.
+fn frame_times(view: &View, offset: u64) -> Result<(u64, Vec<u64>)> {
+    let span = view.span_from(offset, offset + 1, 0)?;
+    let bytes = read_span(view, span)?;
+    let (header, stored) = frame_at(view, span, &bytes, span.start, span.first_offset)?;
+    let damaged = |damage| chain::contradiction(&view.segment, span.start, &header, damage);
+    let (mut scratch, mut columns) = (Vec::new(), Columns::default());
+    let raw = frame::raw_body(&header, stored, &mut scratch).map_err(damaged)?;
+    let body = frame::decode(&header, raw, &mut columns).map_err(damaged)?;
+    Ok((header.first_offset, body.records().map(|record| record.time).collect()))
 }

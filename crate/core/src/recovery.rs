@@ -33,8 +33,6 @@ pub struct Recovered {
     pub active: Segment,
     /// Its chain, up to the last whole batch.
     pub chain: Chain,
-    /// True when something on disk states that the whole chain is durable.
-    pub attested: bool,
     /// The file that becomes the next segment, if there is one already.
     pub spare: Option<u32>,
     /// What was cut.
@@ -83,7 +81,6 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
     };
     let Survey { numbers, active, keys, spare, torn, .. } = survey;
     Ok(Recovered {
-        attested: attested >= active.place(chain.position),
         encoding: active.header.encoding.clone(),
         first_offset: active.header.kept_from,
         numbers,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What a log has done since it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
     /// Records written.
     pub records: u64,

@@ -143,7 +143,7 @@ impl FrameHeader {
             && flags.0 & !FrameFlags::KNOWN == 0
             && (flags.state() || !flags.close())
             && (flags.state() == (parsed.count == 0))
-            && parsed.count <= MAX_RECORDS_PER_FRAME
+            && parsed.count as usize <= MAX_RECORDS_PER_FRAME
             && parsed.stored_len <= FRAME_BODY_MAX
             && parsed.raw_len <= FRAME_BODY_MAX
             && parsed.first_offset.checked_add(u64::from(parsed.count)).is_some();

@@ -16,19 +16,22 @@ mod prepare;
 mod rotation;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::chain::Chain;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
-use crate::host::Class;
+use crate::host::{Class, Host};
+use crate::lock::LockFile;
 use crate::log::Shared;
-use crate::options::Durability;
-use crate::recovery::Recovered;
+use crate::options::{Durability, Options};
+use crate::segment::Segment;
+use crate::stats::Stats;
 
-pub use flush::Stats;
 use flush::{Flushed, Flusher};
 use prepare::{Prepared, Preparer, Submission};
 use rotation::Spare;
@@ -138,22 +141,37 @@ impl Queue {
     }
 }
 
+/// Where the pipeline of a recovered log begins.
+pub struct Start<'a> {
+    /// The writer lock.
+    pub lock: LockFile,
+    /// The segment that takes appends.
+    pub active: Segment,
+    /// What recovery found in it.
+    pub chain: &'a Chain,
+    /// The log's end.
+    pub head: Head,
+    /// Number of the spare, if there is one already.
+    pub spare: Option<u32>,
+}
+
 impl Writer {
     /// The pipeline of a recovered log.
-    pub fn new(shared: &crate::log::Parts<'_>, recovered: &Recovered) -> Result<Self> {
-        let size = recovered.chain.replay.peaks.size();
+    pub fn new(host: &Host, dir: &Path, options: &Options, start: Start<'_>) -> Result<Self> {
+        let Start { lock, active, chain, head, spare } = start;
+        let spare = spare.map(|number| Spare::reopen(&*host.disk, dir, number)).transpose()?;
         let queue = Queue {
             pending: VecDeque::new(),
             prepared: VecDeque::new(),
             prepared_bytes: 0,
-            accepted: size,
-            last_time: recovered.chain.replay.last_time,
+            accepted: head.size,
+            last_time: chain.replay.last_time,
             preparing: false,
             paused: false,
             flushing: false,
             background: false,
             wants_spare: false,
-            spare: None,
+            spare,
             waiters: Vec::new(),
             quiet_timer: false,
             groups: 0,
@@ -162,8 +180,8 @@ impl Writer {
         };
         Ok(Self {
             queue: Mutex::new(queue),
-            preparer: Mutex::new(Preparer::new(shared, recovered)?),
-            flusher: Mutex::new(Flusher::new(shared, recovered)?),
+            preparer: Mutex::new(Preparer::new(host, options, &active.header, chain)),
+            flusher: Mutex::new(Flusher::new(options, lock, active, chain, head)?),
         })
     }
 
@@ -381,7 +399,7 @@ fn publish(log: &Arc<Shared>, writer: &Writer, flusher: &Flusher, flushed: Flush
     let arm = !std::mem::replace(&mut queue.quiet_timer, true);
     let seal = sealable.is_some() && !std::mem::replace(&mut queue.background, true);
     debug_assert!(seal == sealable.is_some(), "a rotation waits for the sealing before it");
-    let wants_spare = flusher.wants_spare(log) && queue.spare.is_none() && background::claim(&mut queue);
+    let wants_spare = flusher.wants_spare() && queue.spare.is_none() && background::claim(&mut queue);
     let groups = queue.groups;
     drop(queue);
     log.listener.durable(head);

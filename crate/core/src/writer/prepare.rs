@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::chain::Chain;
 use crate::compress;
 use crate::error::{Error, Result};
 use crate::format::{
@@ -10,15 +11,13 @@ use crate::format::{
 use crate::frame::FrameEncoder;
 use crate::hash::{Hash, Keys, Peaks, RecordRef, seal};
 use crate::host::Host;
-use crate::log::{Parts, Shared};
-use crate::record::MAX_RECORDS_PER_FRAME;
-use crate::recovery::Recovered;
+use crate::log::Shared;
+use crate::options::Options;
+use crate::record::{COLUMN_BYTES_MAX, MAX_RECORDS_PER_FRAME};
 use crate::writer::rotation::Spare;
 
 /// Payload bytes at which a part is closed: small enough that stage 2 starts early, large enough to amortize.
 const PART_BYTES: u64 = 1 << 20;
-/// Bytes of the columns that a record takes at most (length, kind, flags, attributes, time).
-const COLUMNS_MAX: u64 = 18;
 /// A segment is left before its index entries would not fit 32 bits.
 const SEGMENT_RECORDS_MAX: u64 = 1 << 31;
 
@@ -117,8 +116,7 @@ pub struct Preparer {
 }
 
 impl Preparer {
-    pub fn new(parts: &Parts<'_>, recovered: &Recovered) -> Result<Self> {
-        let chain = &recovered.chain;
+    pub fn new(host: &Host, options: &Options, active: &SegmentHeader, chain: &Chain) -> Self {
         let walked = chain.index.last().map(|entry| entry.position());
         let closed = chain.state_position != 0 && walked == Some(chain.state_position);
         let state_end = if closed {
@@ -127,17 +125,17 @@ impl Preparer {
             // Not the exact end of the state frame, and need not be: the next one comes a little earlier.
             chain.state_position.max(FRAMES_START)
         };
-        Ok(Self {
-            host: parts.host.clone(),
+        Self {
+            host: host.clone(),
             input: VecDeque::new(),
-            encoder: FrameEncoder::new(compress::for_option(parts.options.compression)),
+            encoder: FrameEncoder::new(compress::for_option(options.compression)),
             peaks: chain.replay.peaks.clone(),
             last_time: chain.replay.last_time,
-            segment_bytes: parts.options.segment_bytes,
-            segment: recovered.active.header.clone(),
+            segment_bytes: options.segment_bytes,
+            segment: active.clone(),
             position: chain.position,
             state_end,
-        })
+        }
     }
 
     /// True when nothing is left to prepare.
@@ -161,8 +159,9 @@ impl Preparer {
         let start = self.position;
         let mut part = self.new_part(rotation, plan.bytes as usize);
         let input = std::mem::take(&mut self.input);
-        self.encode_batches(&log.keys, &input, &plan, &mut part);
+        let encoded = self.encode_batches(&log.keys, &input, &plan, &mut part);
         self.input = input;
+        encoded?;
         self.drop_taken(&plan);
         if start + part.bytes.len() as u64 - self.state_end >= STATE_EVERY {
             self.put_state(&log.keys, false, &mut part);
@@ -237,7 +236,7 @@ impl Preparer {
         (plan.records > 0).then_some(plan)
     }
 
-    fn encode_batches(&mut self, keys: &Keys, input: &VecDeque<Submission>, plan: &Plan, part: &mut Prepared) {
+    fn encode_batches(&mut self, keys: &Keys, input: &VecDeque<Submission>, plan: &Plan, part: &mut Prepared) -> Result<()> {
         let mut records: Vec<RecordRef<'_>> = Vec::with_capacity(plan.records as usize);
         // One bit of news per record: does a batch end after it?
         let mut ends_batch = vec![false; plan.records as usize];
@@ -264,10 +263,11 @@ impl Preparer {
             let last = if ends_batch[to - 1] { FrameFlags::LAST } else { 0 };
             self.note_frame(part);
             let frame = &records[from..to];
-            self.encoder.encode(keys, &mut self.peaks, FrameFlags(first | last), frame, &mut part.bytes);
+            self.encoder.encode(keys, &mut self.peaks, FrameFlags(first | last), frame, &mut part.bytes)?;
             from = to;
         }
         self.last_time = records.last().map_or(self.last_time, |record| record.time);
+        Ok(())
     }
 
     fn put_state(&mut self, keys: &Keys, closing: bool, part: &mut Prepared) {
@@ -346,7 +346,7 @@ impl Plan {
 
 /// Most bytes that the frames of `records` with `bytes` of payload can take.
 fn frames_bytes_max(bytes: u64, records: u64) -> u64 {
-    let bodies = bytes + records * COLUMNS_MAX;
+    let bodies = bytes + records * COLUMN_BYTES_MAX as u64;
     // Two frames in a row hold more than one full body, and each pads to 64 bytes.
     let frames = 2 + 2 * bodies / FRAME_BODY_TARGET as u64;
     bodies + frames * (FRAME_HEADER_LEN as u64 + 64)
@@ -359,7 +359,7 @@ fn frame_end(records: &[RecordRef<'_>], from: usize) -> usize {
     while let Some(record) = records.get(to) {
         // The length's varint takes two bytes for payloads of 128 bytes to 16 KiB.
         body += record.payload.len() + 2;
-        if to > from && (body > FRAME_BODY_TARGET || to - from >= MAX_RECORDS_PER_FRAME as usize) {
+        if to > from && (body > FRAME_BODY_TARGET || to - from >= MAX_RECORDS_PER_FRAME) {
             break;
         }
         to += 1;
