@@ -5,7 +5,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use varve_core::compress::{Scratch, by_id};
-use varve_core::hash::{Hash, Keys, LeafHasher, Peaks, RecordRef, frame_seal};
+use varve_core::hash::{Hash, Keys, LeafHasher, Peaks, RecordRef, Subtrees, frame_seal};
 use varve_core::record::{Columns, decode, encode};
 
 const BATCH: usize = 4096;
@@ -91,15 +91,16 @@ fn hash_batch(bencher: Bencher<'_, '_>, payloads: &[Vec<u8>], seal: bool) {
     let frame = per_frame(&records);
     let keys = Keys::new(&[1; 32], None);
     let (mut hasher, mut leaves, mut nodes): (_, Vec<Hash>, Vec<Hash>) = (LeafHasher::new(), Vec::new(), Vec::new());
-    let mut peaks = Peaks::new();
+    let (mut peaks, mut subtrees) = (Peaks::new(), Subtrees::new());
     peaks.extend(&keys, &[[1; 32]; 12_345], &mut nodes);
     bencher.counter(ItemsCount::new(records.len())).bench_local(|| {
         leaves.clear();
         hasher.leaves(&keys, peaks.size(), black_box(&records), &mut leaves);
+        subtrees.build(&keys, peaks.size(), &leaves);
         for leaves in leaves.chunks(frame) {
             nodes.clear();
             let a = peaks.size();
-            peaks.extend(&keys, leaves, &mut nodes);
+            peaks.advance(&keys, &subtrees, leaves.len() as u64, &mut nodes);
             if seal {
                 let head = peaks.head(&keys);
                 black_box(frame_seal(&keys, 0, 0, a, peaks.size(), &head, &nodes));

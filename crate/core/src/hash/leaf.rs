@@ -118,7 +118,7 @@ impl LeafHasher {
                 offset += 1;
             }
             if let [hash] = hashes {
-                *hash = many::lone_block(&keys.leaf, &leaf_block(hash, offset - 1, &records[0]));
+                *hash = many::lone_block(keys.platform, &keys.leaf, &leaf_block(hash, offset - 1, &records[0]));
             } else {
                 many::hash_lanes(keys.platform, &keys.leaf, 1, &self.lanes, hashes);
             }
@@ -133,9 +133,10 @@ fn blocks(len: usize) -> usize {
 
 /// Copies a payload into its lane and zeroes what is left of its last block.
 fn fill(lane: &mut [u8], payload: &[u8]) {
-    let (data, padding) = lane.split_at_mut(payload.len());
-    data.copy_from_slice(payload);
-    padding.fill(0);
+    if let Some(last) = lane.last_chunk_mut::<BLOCK>() {
+        *last = ZEROS;
+    }
+    lane[..payload.len()].copy_from_slice(payload);
 }
 
 /// P of a payload longer than a BLAKE3 chunk, which is parallel in itself.

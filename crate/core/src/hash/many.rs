@@ -117,13 +117,13 @@ fn padded(degree: usize, count: usize) -> usize {
     }
 }
 
-/// Keyed hash of one block, where there is nothing to share a kernel with.
+/// Keyed hash of one block, where there is nothing to share a kernel with: `hash_many` of one, without its array.
 ///
-/// Portable on purpose: a lone block has no parallelism for SIMD to use, and the portable code is the fastest.
-pub(super) fn lone_block(key: &Key, block: &[u8; BLOCK]) -> Hash {
+/// Measured as a chain, where each hash waits for the one before (Zen 5): 67 ns; portable 91, `keyed_hash` 79.
+pub(super) fn lone_block(platform: Platform, key: &Key, block: &[u8; BLOCK]) -> Hash {
     let mut words = key.words;
     let flags = KEYED_HASH | CHUNK_START | CHUNK_END_AND_ROOT;
-    Platform::portable().compress_in_place(&mut words, block, 64, 0, flags);
+    platform.compress_in_place(&mut words, block, 64, 0, flags);
     blake3::platform::le_bytes_from_words_32(&words)
 }
 
@@ -168,10 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn lone_block_equals_keyed_hash() {
+    fn lone_block_equals_keyed_hash_on_every_kernel() {
         let key = Key::new([9; 32]);
-        for block in noise(BLOCK * 50).as_chunks::<BLOCK>().0 {
-            assert_eq!(&lone_block(&key, block), blake3::keyed_hash(&key.bytes, block).as_bytes());
+        for platform in kernels() {
+            for block in noise(BLOCK * 50).as_chunks::<BLOCK>().0 {
+                let expected = blake3::keyed_hash(&key.bytes, block);
+                assert_eq!(&lone_block(platform, &key, block), expected.as_bytes(), "{platform:?}");
+            }
         }
     }
 

@@ -15,7 +15,7 @@ mod vectors;
 pub use keys::Keys;
 pub use leaf::{LeafHasher, RecordRef};
 pub use seal::{Seal, footer_seal, frame_seal, header_seal, same, state_seal};
-pub use tree::{Peaks, head_of, range_nodes};
+pub use tree::{Peaks, Subtrees, head_of, range_nodes};
 
 /// A BLAKE3 output: 32 bytes.
 pub type Hash = [u8; 32];

@@ -1,8 +1,8 @@
 //! The Merkle tree over the leaves, in the shape of RFC 6962, kept as its peaks; and the head that commits to it.
 //!
 //! A tree of n leaves is the row of perfect subtrees that n's binary digits name, largest first: its *peaks*.
-//! Appending leaves hashes every node once: the subtrees that lie wholly in the appended range first, level by level
-//! and sixteen at a time ([`range_nodes`]; a frame's seal wants them too), then the few that join them to the peaks.
+//! Every node is hashed once: those over appended leaves only in [`Subtrees`], a whole batch sixteen at a time,
+//! because the nodes of one frame would leave half of each kernel call idle; then the few that join them to the peaks.
 
 use super::many::{self, BLOCK, LANES};
 use super::{Hash, Keys};
@@ -36,25 +36,29 @@ impl Peaks {
     }
 
     /// Appends leaves, and pushes nodes\[size before, size after) onto `nodes`: what the frame's seal covers.
+    ///
+    /// For one frame alone; frames of a batch share a [`Subtrees`] and [`Peaks::advance`].
     pub fn extend(&mut self, keys: &Keys, leaves: &[Hash], nodes: &mut Vec<Hash>) {
-        let start = nodes.len();
-        range_nodes(keys, self.size, leaves, nodes);
-        self.join(keys, leaves.len() as u64, &nodes[start..]);
+        let mut subtrees = Subtrees::new();
+        subtrees.build(keys, self.size, leaves);
+        self.advance(keys, &subtrees, leaves.len() as u64, nodes);
     }
 
-    /// Appends `count` leaves that are known by their nodes\[size, size + count) only.
-    fn join(&mut self, keys: &Keys, count: u64, nodes: &[Hash]) {
-        let end = self.size + count;
-        for &node in nodes {
+    /// Appends the next `count` leaves of those that `subtrees` was built from, and pushes nodes\[size before, size
+    /// after) onto `nodes`. Panics when it does not hold them.
+    pub fn advance(&mut self, keys: &Keys, subtrees: &Subtrees, count: u64, nodes: &mut Vec<Hash>) {
+        let (start, end) = (nodes.len(), self.size + count);
+        subtrees.nodes(self.size, end, nodes);
+        for &node in &nodes[start..] {
             let mut span = span(self.size, end);
             let mut hash = node;
             // Where the size has this bit, the last peak is the left sibling.
             while self.size & span != 0
                 && let Some(left) = self.hashes.pop()
             {
-                hash = parent(keys, &left, &hash);
                 self.size -= span;
                 span *= 2;
+                hash = subtrees.node(span, self.size).unwrap_or_else(|| parent(keys, &left, &hash));
             }
             self.hashes.push(hash);
             self.size += span;
@@ -79,57 +83,93 @@ pub fn head_of(keys: &Keys, size: u64, root: &Hash) -> Hash {
     let mut block = [0; BLOCK];
     block[..32].copy_from_slice(root);
     block[32..40].copy_from_slice(&size.to_le_bytes());
-    many::lone_block(&keys.head, &block)
+    many::lone_block(keys.platform, &keys.head, &block)
 }
 
-/// Pushes nodes\[first, first + leaves.len()) onto `nodes`: the roots of the largest aligned subtrees that cover
-/// exactly these leaves, left to right. Needs no peaks, so a single frame can be checked against its seal.
+/// Pushes nodes\[first, first + leaves.len()) onto `nodes`. Needs no peaks, so a single frame can be checked against
+/// its seal.
 pub fn range_nodes(keys: &Keys, first: u64, leaves: &[Hash], nodes: &mut Vec<Hash>) {
-    // The places of the result first, then the level being hashed: a parent overwrites hashes that are already used.
-    let begin = nodes.len();
-    let count = node_count(first, first + leaves.len() as u64);
-    let work = begin + count;
-    nodes.resize(work + leaves.len() / 2, [0; 32]);
-    let (done, work) = nodes[begin..].split_at_mut(count);
-    let (mut left, mut right) = (0, count);
-
-    let mut level = Level { first, len: leaves.len(), at: 0 };
-    let mut lanes = [0; many::scratch_len(1)];
-    let mut source = Some(leaves);
-    while level.len > 0 {
-        let row = source.unwrap_or(work);
-        if level.first % 2 == 1 {
-            done[left] = row[level.at];
-            left += 1;
-            level = Level { first: level.first + 1, len: level.len - 1, at: level.at + 1 };
-        }
-        if level.len % 2 == 1 {
-            right -= 1;
-            done[right] = row[level.at + level.len - 1];
-            level.len -= 1;
-        }
-        let pairs = level.len / 2;
-        let mut hashed = 0;
-        while hashed < pairs {
-            let now = LANES.min(pairs - hashed);
-            let row = source.unwrap_or(work);
-            let children = &row[level.at + hashed * 2..][..now * 2];
-            lanes[..now * BLOCK].copy_from_slice(children.as_flattened());
-            many::hash_lanes(keys.platform, &keys.node, 1, &lanes, &mut work[hashed..hashed + now]);
-            hashed += now;
-        }
-        level = Level { first: level.first / 2, len: pairs, at: 0 };
-        source = None;
-    }
-    nodes.truncate(begin + count);
+    let mut subtrees = Subtrees::new();
+    subtrees.build(keys, first, leaves);
+    subtrees.nodes(first, first + leaves.len() as u64, nodes);
 }
 
-/// A run of nodes of one level: the number of its first node in the whole tree, its length, and where it starts in
-/// its row.
-struct Level {
+/// Every aligned subtree over a run of leaves, row by row. Keep it: building again reuses its memory.
+#[derive(Debug, Clone, Default)]
+pub struct Subtrees {
+    /// Row k holds the roots of subtrees with 2^k leaves.
+    rows: Vec<Row>,
+    hashes: Vec<Hash>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// Number of the row's first node, counted in the whole tree's row.
     first: u64,
+    /// Where it starts in the hashes.
+    start: usize,
     len: usize,
-    at: usize,
+}
+
+impl Subtrees {
+    /// Over no leaves.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Hashes all subtrees over `leaves`, whose offsets run from `first`.
+    pub fn build(&mut self, keys: &Keys, first: u64, leaves: &[Hash]) {
+        self.rows.clear();
+        self.hashes.clear();
+        self.hashes.extend_from_slice(leaves);
+        let mut row = Row { first, start: 0, len: leaves.len() };
+        loop {
+            self.rows.push(row);
+            // A right child without its sibling waits for no one here: its parent is not over these leaves only.
+            let skipped = (row.first % 2) as usize;
+            let pairs = row.len.saturating_sub(skipped) / 2;
+            if pairs == 0 {
+                return;
+            }
+            let next = Row { first: row.first.div_ceil(2), start: self.hashes.len(), len: pairs };
+            self.hashes.resize(next.start + pairs, [0; 32]);
+            let (below, above) = self.hashes.split_at_mut(next.start);
+            parents(keys, &below[row.start + skipped..][..pairs * 2], above);
+            row = next;
+        }
+    }
+
+    /// Pushes nodes\[a, b) onto `nodes`: the roots of the largest aligned subtrees that cover exactly these leaves,
+    /// left to right. Panics when not all of them are among the leaves that this was built from.
+    pub fn nodes(&self, mut a: u64, b: u64, nodes: &mut Vec<Hash>) {
+        while a < b {
+            let span = span(a, b);
+            let node = self.node(span, a);
+            assert!(node.is_some(), "the leaves {a} to {b} are not among those hashed");
+            nodes.extend(node);
+            a += span;
+        }
+    }
+
+    /// The root over the `span` leaves from `from`, where it is over these leaves only.
+    fn node(&self, span: u64, from: u64) -> Option<Hash> {
+        let row = self.rows.get(span.ilog2() as usize)?;
+        let index = usize::try_from((from / span).checked_sub(row.first)?).ok()?;
+        (index < row.len).then(|| self.hashes[row.start + index])
+    }
+}
+
+/// Hashes each pair of `children` into its parent.
+fn parents(keys: &Keys, children: &[Hash], out: &mut [Hash]) {
+    if let ([left, right], [out]) = (children, &mut *out) {
+        *out = parent(keys, left, right);
+        return;
+    }
+    let mut lanes = [0; many::scratch_len(1)];
+    for (children, out) in children.chunks(LANES * 2).zip(out.chunks_mut(LANES)) {
+        lanes[..size_of_val(children)].copy_from_slice(children.as_flattened());
+        many::hash_lanes(keys.platform, &keys.node, 1, &lanes, out);
+    }
 }
 
 /// Leaves under the first node of nodes\[a, b): the largest power of two that `a` is a multiple of and that fits.
@@ -138,21 +178,11 @@ fn span(a: u64, b: u64) -> u64 {
     if a == 0 { fits } else { fits.min(a & a.wrapping_neg()) }
 }
 
-/// Number of nodes in nodes\[a, b).
-fn node_count(mut a: u64, b: u64) -> usize {
-    let mut count = 0;
-    while a < b {
-        a += span(a, b);
-        count += 1;
-    }
-    count
-}
-
 fn parent(keys: &Keys, left: &Hash, right: &Hash) -> Hash {
     let mut block = [0; BLOCK];
     block[..32].copy_from_slice(left);
     block[32..].copy_from_slice(right);
-    many::lone_block(&keys.node, &block)
+    many::lone_block(keys.platform, &keys.node, &block)
 }
 
 #[cfg(test)]
@@ -215,6 +245,15 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "not among those hashed")]
+    fn leaves_that_were_not_hashed_are_refused() {
+        let keys = Keys::new(&[6; 32], None);
+        let mut subtrees = Subtrees::new();
+        subtrees.build(&keys, 0, &leaves(5));
+        Peaks::new().advance(&keys, &subtrees, 6, &mut Vec::new());
+    }
+
+    #[test]
     fn ranges_far_into_the_log_need_no_shift_overflow() {
         let keys = Keys::new(&[6; 32], None);
         let mut nodes = Vec::new();
@@ -232,10 +271,20 @@ mod tests {
             let keys = Keys::new(&[6; 32], None);
             let all = leaves(steps.iter().sum());
             let mut peaks = Peaks::new();
+            // The second half of the steps are frames of one batch.
+            let (mut subtrees, mut batched) = (Subtrees::new(), false);
             let mut from = 0;
-            for step in steps {
+            for (index, &step) in steps.iter().enumerate() {
                 let mut nodes = Vec::new();
-                peaks.extend(&keys, &all[from..from + step], &mut nodes);
+                if index >= steps.len() / 2 {
+                    if !batched {
+                        subtrees.build(&keys, from as u64, &all[from..]);
+                        batched = true;
+                    }
+                    peaks.advance(&keys, &subtrees, step as u64, &mut nodes);
+                } else {
+                    peaks.extend(&keys, &all[from..from + step], &mut nodes);
+                }
                 prop_assert_eq!(nodes, plain_range(&keys, &all, from, from + step));
                 from += step;
                 prop_assert_eq!(peaks.size(), from as u64);
