@@ -110,7 +110,9 @@ fn walk_from(segment: &Segment, keys: &Keys, marks: &[Mark], start: (Replay, u64
         };
         if header.flags.first() == inside_batch {
             let damage = Damage::new("batches overlap", &segment.path).at(at).offset(header.first_offset);
-            return Err(Error::corrupt(damage.versus(format!("FIRST {}", !inside_batch), format!("FIRST {inside_batch}"))));
+            return Err(Error::corrupt(
+                damage.versus(format!("FIRST {}", !inside_batch), format!("FIRST {inside_batch}")),
+            ));
         }
         chain.replay.apply(keys, &header, stored).map_err(|damage| contradiction(segment, at, &header, damage))?;
         chain.index.extend(segment.index_entry(&header, at));

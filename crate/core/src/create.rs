@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::disk::{self, Access, Disk, EntryKind};
 use crate::error::{Damage, Error, Result};
 use crate::format::{self, EPOCH, Mark, PAGE_LEN, SegmentHeader};
-use crate::hash::{Keys, Peaks, seal};
+use crate::hash::{self, Keys, Peaks};
 use crate::host::Host;
 use crate::lock::LockFile;
 use crate::options::Options;
@@ -75,7 +75,7 @@ pub fn log(host: &Host, dir: &Path, options: &Options, _lock: &LockFile) -> Resu
         extensions: Vec::new(),
         seal: [0; 16],
     };
-    header.seal = seal::header_seal(&keys, EPOCH, 0, 0, &head, &header.sealed_bytes());
+    header.seal = hash::header_seal(&keys, EPOCH, 0, 0, &head, &header.sealed_bytes());
     let mut page = header.encode();
     page.resize(PAGE_LEN as usize, 0);
     let path = segment::path_of(dir, 1);

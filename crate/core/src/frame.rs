@@ -6,7 +6,7 @@
 use crate::compress::{self, Codec, Scratch, Uncompressed};
 use crate::error::{Error, Result};
 use crate::format::{self, EPOCH, FRAME_HEADER_LEN, FrameFlags, FrameHeader, Position};
-use crate::hash::{Hash, Keys, LeafHasher, Peaks, RecordRef, range_nodes, seal};
+use crate::hash::{self, Hash, Keys, LeafHasher, Peaks, RecordRef, Subtrees};
 use crate::record::{self, Body, BodyError, Columns};
 
 /// Builds frames; keeps its buffers between calls.
@@ -17,6 +17,7 @@ pub struct FrameEncoder {
     raw: Vec<u8>,
     stored: Vec<u8>,
     leaves: Vec<Hash>,
+    subtrees: Subtrees,
     nodes: Vec<Hash>,
 }
 
@@ -30,21 +31,34 @@ impl FrameEncoder {
             raw: Vec::new(),
             stored: Vec::new(),
             leaves: Vec::new(),
+            subtrees: Subtrees::new(),
             nodes: Vec::new(),
         }
     }
 
-    /// Appends a frame of `records` to `out`, unstamped, and extends `peaks` by them.
-    /// `records` is not empty and at most [`record::MAX_RECORDS_PER_FRAME`] long.
-    pub fn encode(&mut self, keys: &Keys, peaks: &mut Peaks, flags: FrameFlags, records: &[RecordRef<'_>], out: &mut Vec<u8>) -> Result<()> {
+    /// Hashes the records of the frames that follow: many at once keep the hash kernels full.
+    pub fn hash(&mut self, keys: &Keys, first_offset: u64, records: &[RecordRef<'_>]) {
+        self.leaves.clear();
+        self.hasher.leaves(keys, first_offset, records, &mut self.leaves);
+        self.subtrees.build(keys, first_offset, &self.leaves);
+    }
+
+    /// Appends a frame of `records` to `out`, unstamped, and extends `peaks` by them. They are the next of those given
+    /// to [`FrameEncoder::hash`].
+    pub fn encode(
+        &mut self,
+        keys: &Keys,
+        peaks: &mut Peaks,
+        flags: FrameFlags,
+        records: &[RecordRef<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let first_offset = peaks.size();
         let base_time = records.first().map_or(0, |r| r.time);
-        self.leaves.clear();
         self.nodes.clear();
-        self.hasher.leaves(keys, first_offset, records, &mut self.leaves);
-        peaks.extend(keys, &self.leaves, &mut self.nodes);
+        peaks.advance(keys, &self.subtrees, records.len() as u64, &mut self.nodes);
         let head = peaks.head(keys);
-        let seal = seal::frame_seal(keys, flags.0, EPOCH, first_offset, peaks.size(), &head, &self.nodes);
+        let seal = hash::frame_seal(keys, flags.0, EPOCH, first_offset, peaks.size(), &head, &self.nodes);
 
         self.raw.clear();
         record::encode(base_time, records, &mut self.raw).map_err(|error| Error::Invalid(error.to_string()))?;
@@ -74,7 +88,8 @@ impl FrameEncoder {
         let head = peaks.head(keys);
         self.raw.clear();
         put_state(peaks, last_time, &mut self.raw);
-        let flags = FrameFlags::FIRST | FrameFlags::LAST | FrameFlags::STATE | if closing { FrameFlags::CLOSE } else { 0 };
+        let flags =
+            FrameFlags::FIRST | FrameFlags::LAST | FrameFlags::STATE | if closing { FrameFlags::CLOSE } else { 0 };
         let header = FrameHeader {
             codec: Uncompressed.id(),
             flags: FrameFlags(flags),
@@ -87,7 +102,7 @@ impl FrameEncoder {
             epoch: EPOCH,
             durable_to: Position::default(),
             head,
-            seal: seal::state_seal(keys, closing, EPOCH, peaks.size(), &head, peaks.hashes(), last_time),
+            seal: hash::state_seal(keys, closing, EPOCH, peaks.size(), &head, peaks.hashes(), last_time),
         };
         put_frame(header, &self.raw, out);
     }
@@ -148,7 +163,11 @@ pub fn stored_body<'a>(header: &FrameHeader, bytes: &'a [u8]) -> Result<&'a [u8]
     let crc = crc32c::crc32c(padded);
     if crc != header.body_crc {
         let show = |crc: u32| format!("{crc:08x}");
-        return Err(FrameDamage::torn("the checksum of the frame's body does not hold", show(header.body_crc), show(crc)));
+        return Err(FrameDamage::torn(
+            "the checksum of the frame's body does not hold",
+            show(header.body_crc),
+            show(crc),
+        ));
     }
     Ok(&padded[..header.stored_len as usize])
 }
@@ -157,7 +176,11 @@ pub fn stored_body<'a>(header: &FrameHeader, bytes: &'a [u8]) -> Result<&'a [u8]
 pub fn raw_body<'a>(header: &FrameHeader, stored: &'a [u8], out: &'a mut Vec<u8>) -> Result<&'a [u8], FrameDamage> {
     if header.codec == Uncompressed.id() {
         if header.raw_len != header.stored_len {
-            return Err(FrameDamage::contradiction("an uncompressed frame states two lengths", header.raw_len, header.stored_len));
+            return Err(FrameDamage::contradiction(
+                "an uncompressed frame states two lengths",
+                header.raw_len,
+                header.stored_len,
+            ));
         }
         return Ok(stored);
     }
@@ -180,7 +203,10 @@ pub fn raw_body<'a>(header: &FrameHeader, stored: &'a [u8], out: &'a mut Vec<u8>
 /// The records of a frame.
 pub fn decode<'a>(header: &FrameHeader, raw: &'a [u8], columns: &'a mut Columns) -> Result<Body<'a>, FrameDamage> {
     if header.epoch != EPOCH {
-        return Err(FrameDamage { newer: true, ..FrameDamage::contradiction("the frame's key epoch is unknown", EPOCH, header.epoch) });
+        return Err(FrameDamage {
+            newer: true,
+            ..FrameDamage::contradiction("the frame's key epoch is unknown", EPOCH, header.epoch)
+        });
     }
     record::decode(header.base_time, header.count, raw, columns).map_err(|error| FrameDamage::undecodable(&error))
 }
@@ -216,9 +242,10 @@ impl Rehasher {
         self.leaves.clear();
         self.hasher.leaves(keys, header.first_offset, &records, &mut self.leaves);
         let mut nodes = Vec::new();
-        range_nodes(keys, header.first_offset, &self.leaves, &mut nodes);
+        hash::range_nodes(keys, header.first_offset, &self.leaves, &mut nodes);
         let end = header.end_offset();
-        let expected = seal::frame_seal(keys, header.flags.0, header.epoch, header.first_offset, end, &header.head, &nodes);
+        let expected =
+            hash::frame_seal(keys, header.flags.0, header.epoch, header.first_offset, end, &header.head, &nodes);
         check_seal(&expected, &header.seal)?;
         Ok(FrameHashes { nodes, last_time: records.last().map_or(header.base_time, |r| r.time) })
     }
@@ -236,11 +263,15 @@ pub fn first_leaves(keys: &Keys, header: &FrameHeader, stored: &[u8], count: usi
 }
 
 fn check_seal(expected: &[u8; 16], found: &[u8; 16]) -> Result<(), FrameDamage> {
-    if seal::same(expected, found) {
+    if hash::same(expected, found) {
         return Ok(());
     }
     // Of an expected seal nothing is shown: with a secret, that would help to forge one.
-    Err(FrameDamage::contradiction("the frame's seal does not recompute", "the seal of its records", crate::error::hex(found)))
+    Err(FrameDamage::contradiction(
+        "the frame's seal does not recompute",
+        "the seal of its records",
+        crate::error::hex(found),
+    ))
 }
 
 /// The chain as it grows frame by frame: recovery and `verify` feed it every frame in order.
@@ -272,7 +303,11 @@ impl Replay {
         if header.flags.state() {
             let (peaks, last_time) = parse_state(header, stored)?;
             if peaks.hashes() != self.peaks.hashes() || last_time != self.last_time {
-                return Err(FrameDamage::contradiction("a state frame disagrees with the records before it", "their peaks", "others"));
+                return Err(FrameDamage::contradiction(
+                    "a state frame disagrees with the records before it",
+                    "their peaks",
+                    "others",
+                ));
             }
             return self.check_state(keys, header);
         }
@@ -290,7 +325,11 @@ impl Replay {
 
     fn check_place(&self, header: &FrameHeader) -> Result<(), FrameDamage> {
         if header.first_offset != self.peaks.size() {
-            return Err(FrameDamage::contradiction("the frame does not continue the log", self.peaks.size(), header.first_offset));
+            return Err(FrameDamage::contradiction(
+                "the frame does not continue the log",
+                self.peaks.size(),
+                header.first_offset,
+            ));
         }
         if header.base_time < self.last_time {
             return Err(FrameDamage::contradiction("time runs backwards", self.last_time, header.base_time));
@@ -312,13 +351,19 @@ impl Replay {
         let size = self.peaks.size();
         let hashes = self.peaks.hashes();
         let closing = header.flags.close();
-        let expected = seal::state_seal(keys, closing, header.epoch, size, &header.head, hashes, self.last_time);
+        let expected = hash::state_seal(keys, closing, header.epoch, size, &header.head, hashes, self.last_time);
         check_seal(&expected, &header.seal)
     }
 }
 
 fn parse_state(header: &FrameHeader, stored: &[u8]) -> Result<(Peaks, u64), FrameDamage> {
-    let wrong = || FrameDamage::contradiction("the state frame's length does not fit its offset", header.first_offset.count_ones() * 32 + 8, stored.len());
+    let wrong = || {
+        FrameDamage::contradiction(
+            "the state frame's length does not fit its offset",
+            header.first_offset.count_ones() * 32 + 8,
+            stored.len(),
+        )
+    };
     let (hashes, rest) = stored.as_chunks::<32>();
     let time: [u8; 8] = rest.try_into().map_err(|_| wrong())?;
     let peaks = Peaks::from_parts(header.first_offset, hashes.to_vec()).ok_or_else(wrong)?;

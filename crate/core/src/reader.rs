@@ -158,7 +158,13 @@ fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, re
 }
 
 /// The frame at `position` of a span that was read: its header and stored body, checked.
-fn frame_at<'a>(view: &View, span: Span, bytes: &'a [u8], position: u64, offset: u64) -> Result<(FrameHeader, &'a [u8])> {
+fn frame_at<'a>(
+    view: &View,
+    span: Span,
+    bytes: &'a [u8],
+    position: u64,
+    offset: u64,
+) -> Result<(FrameHeader, &'a [u8])> {
     let segment = &view.segment;
     let frame_bytes = bytes.get((position - span.start) as usize..).unwrap_or_default();
     let header = FrameHeader::parse(frame_bytes, &segment.frame_key, position);

@@ -10,7 +10,7 @@ use crate::disk::{Access, Disk};
 use crate::error::{Damage, Error, Result, hex};
 use crate::format::{self, FOOTER_LEN, FRAMES_START, Footer, LIVE_MARK_POSITION, Mark, Position, SLOTS};
 use crate::frame::FrameDamage;
-use crate::hash::{Keys, seal};
+use crate::hash::{self, Keys};
 use crate::lock::LockFile;
 use crate::options::{ENCODING_BUFFER, Options};
 use crate::repair::{self, Cut};
@@ -72,7 +72,14 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
         (chain, attested, tail)
     };
     if let Some(expected) = &options.expect_head {
-        let stated = stated::Log { disk, dir, keys: &survey.keys, numbers: &survey.numbers, active: &survey.active, chain: &chain };
+        let stated = stated::Log {
+            disk,
+            dir,
+            keys: &survey.keys,
+            numbers: &survey.numbers,
+            active: &survey.active,
+            chain: &chain,
+        };
         stated.check(expected)?;
     }
     let cut = match lock {
@@ -108,7 +115,11 @@ fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Res
         blank if numbers.len() == 1 => blank,
         Opened::Blank(blank) => {
             let mut window = Window::new(&*blank.file, &blank.path, blank.len);
-            if window.first_nonzero(0)?.is_none() { spare = Some(blank) } else { torn = Some(blank) }
+            if window.first_nonzero(0)?.is_none() {
+                spare = Some(blank)
+            } else {
+                torn = Some(blank)
+            }
             numbers.pop();
             segment::open(disk, dir, newest - 1, access)?
         }
@@ -126,7 +137,12 @@ fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Res
     let keys = Keys::new(&active.header.id, options.secret.as_deref());
     if let Some(expected) = options.expect_head.filter(|claim| claim.id != active.header.id) {
         let found = format!("a log with id {}", hex(&active.header.id));
-        return Err(Error::HeadMismatch { path: dir.to_owned(), what: "it is another log", expected: Box::new(expected), found });
+        return Err(Error::HeadMismatch {
+            path: dir.to_owned(),
+            what: "it is another log",
+            expected: Box::new(expected),
+            found,
+        });
     }
     check_secret(disk, dir, &numbers, &active, &keys)?;
     active.check(&keys)?;
@@ -151,7 +167,7 @@ fn no_header(blank: &Blank, what: &str) -> Error {
 
 /// The key check differs in every segment: the secret is wrong. In some: those were damaged or forged.
 fn check_secret(disk: &dyn Disk, dir: &Path, numbers: &[u32], active: &Segment, keys: &Keys) -> Result<()> {
-    let fits = |s: &Segment| s.header.secret == keys.is_secret() && seal::same(&s.header.key_check, &keys.key_check());
+    let fits = |s: &Segment| s.header.secret == keys.is_secret() && hash::same(&s.header.key_check, &keys.key_check());
     if fits(active) {
         return Ok(());
     }
@@ -198,13 +214,22 @@ fn check_predecessor(
     let before = segment::open_checked(disk, dir, number, access, keys)?;
     let end = active.header.predecessor_end;
     let disagree = |what: &str, expected: String, found: String| {
-        Err(Error::corrupt(Damage::new(what, &before.path).at(end).offset(active.header.first_offset).versus(expected, found)))
+        Err(Error::corrupt(
+            Damage::new(what, &before.path).at(end).offset(active.header.first_offset).versus(expected, found),
+        ))
     };
     if active.header.nonce != before.header.next_nonce {
-        return disagree("the next segment is not the one that was prepared", hex(&before.header.next_nonce), hex(&active.header.nonce));
+        return disagree(
+            "the next segment is not the one that was prepared",
+            hex(&before.header.next_nonce),
+            hex(&active.header.nonce),
+        );
     }
     if let Some(footer) = before.footer(keys)? {
-        if footer.frames_end != end || footer.end_offset != active.header.first_offset || footer.head != active.header.head {
+        if footer.frames_end != end
+            || footer.end_offset != active.header.first_offset
+            || footer.head != active.header.head
+        {
             let expected = format!("{}:{} to {end}", active.header.first_offset, hex(&active.header.head));
             let found = format!("{}:{} to {}", footer.end_offset, hex(&footer.head), footer.frames_end);
             return disagree("the footer disagrees with the next segment", expected, found);
@@ -219,7 +244,8 @@ fn check_predecessor(
     // Its successor's header attests everything in it, so any damage is loss of what was durable.
     if chain.position != end || chain.stop != Stop::End {
         let offset = chain.replay.peaks.size();
-        let damage = Damage::new(format!("the segment is damaged before its end: {}", stop_words(&chain.stop)), &before.path);
+        let damage =
+            Damage::new(format!("the segment is damaged before its end: {}", stop_words(&chain.stop)), &before.path);
         return Err(Error::corrupt(damage.at(chain.stopped_at).offset(offset)));
     }
     if chain.replay.peaks.size() != active.header.first_offset || chain.replay.peaks.head(keys) != active.header.head {
@@ -307,7 +333,9 @@ fn decide(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Pos
     attested = attested.max(scan::later_evidence(&mut window, &active.frame_key, chain.position)?);
     if attested.segment > active.number {
         return Err(match &survey.torn {
-            Some(torn) => no_header(torn, "the segment header is damaged, and later bytes attest records of the segment"),
+            Some(torn) => {
+                no_header(torn, "the segment header is damaged, and later bytes attest records of the segment")
+            }
             None => missing(survey.active.path.parent().unwrap_or(&active.path), attested.segment),
         });
     }

@@ -22,7 +22,14 @@ pub struct Cut {
 }
 
 /// Copies what stands from `position` to the last byte that is not zero into a side file.
-pub fn save_tail(disk: &dyn Disk, dir: &Path, number: u32, file: &dyn DiskFile, path: &Path, position: u64) -> Result<Cut> {
+pub fn save_tail(
+    disk: &dyn Disk,
+    dir: &Path,
+    number: u32,
+    file: &dyn DiskFile,
+    path: &Path,
+    position: u64,
+) -> Result<Cut> {
     let len = file.len().map_err(|error| Error::io("fstat", path, error))?;
     let mut end = position;
     let mut hasher = blake3::Hasher::new();

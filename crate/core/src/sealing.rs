@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::disk::{self, DiskFile, read_full_at};
 use crate::error::{Error, Result};
 use crate::format::{EPOCH, FRAME_HEADER_LEN, FRAMES_START, Footer, FrameHeader, IndexEntry};
-use crate::hash::{Hash, Keys, seal};
+use crate::hash::{self, Hash, Keys};
 
 /// What a footer states besides the index.
 pub struct Summary {
@@ -48,7 +48,7 @@ pub fn seal(
         head: summary.head,
         epoch: EPOCH,
         index_crc: crc32c::crc32c(&bytes),
-        seal: seal::footer_seal(keys, EPOCH, summary.first_offset, summary.end_offset, &summary.head),
+        seal: hash::footer_seal(keys, EPOCH, summary.first_offset, summary.end_offset, &summary.head),
     };
     bytes.extend(footer.encode(frame_key));
     disk::write_all_at(file, &bytes, summary.frames_end).map_err(|error| Error::io("write", path, error))?;

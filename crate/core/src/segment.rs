@@ -8,7 +8,7 @@ use crate::format::{
     self, EPOCH, FOOTER_LEN, FRAMES_START, Footer, HeaderError, INDEX_ENTRY_LEN, IndexEntry, MARK_LEN, Mark, PAGE_LEN,
     Position, SLOTS, SegmentHeader,
 };
-use crate::hash::{Keys, Peaks, seal};
+use crate::hash::{self, Keys, Peaks};
 use crate::scan::{self, Step, Window};
 
 /// The numbers of the segments in a folder, ascending, with their lengths. Every other name is not ours.
@@ -93,7 +93,9 @@ pub fn open_checked(disk: &dyn Disk, dir: &Path, number: u32, access: Access, ke
             segment.check(keys)?;
             Ok(*segment)
         }
-        Opened::Blank(blank) => Err(Error::corrupt(Damage::new("the segment header is missing (zeros)", &blank.path).at(0))),
+        Opened::Blank(blank) => {
+            Err(Error::corrupt(Damage::new("the segment header is missing (zeros)", &blank.path).at(0)))
+        }
         Opened::Damaged(blank, what) => Err(Error::corrupt(Damage::new(what, &blank.path).at(0))),
     }
 }
@@ -104,7 +106,9 @@ impl Segment {
         let header = &self.header;
         let damage = |what: &str| Damage::new(what, &self.path).at(0);
         if header.id != *keys.id() {
-            return Err(Error::corrupt(damage("the segment belongs to another log").versus(hex(keys.id()), hex(&header.id))));
+            return Err(Error::corrupt(
+                damage("the segment belongs to another log").versus(hex(keys.id()), hex(&header.id)),
+            ));
         }
         if header.segment != self.number {
             let damage = damage("the segment's number is not that of its file name");
@@ -113,7 +117,7 @@ impl Segment {
         if header.epoch != EPOCH {
             return Err(Error::unsupported(damage("the segment's key epoch is unknown").versus(EPOCH, header.epoch)));
         }
-        if header.secret != keys.is_secret() || !seal::same(&header.key_check, &keys.key_check()) {
+        if header.secret != keys.is_secret() || !hash::same(&header.key_check, &keys.key_check()) {
             return Err(Error::corrupt(damage("the segment was sealed with another secret than its neighbours")));
         }
         let peaks = self.peaks()?;
@@ -123,8 +127,8 @@ impl Segment {
             return Err(Error::corrupt(damage.versus(hex(&head), hex(&header.head))));
         }
         let expected =
-            seal::header_seal(keys, header.epoch, header.first_offset, header.kept_from, &head, &header.sealed_bytes());
-        if !seal::same(&expected, &header.seal) {
+            hash::header_seal(keys, header.epoch, header.first_offset, header.kept_from, &head, &header.sealed_bytes());
+        if !hash::same(&expected, &header.seal) {
             return Err(Error::corrupt(damage("the header's seal does not recompute")));
         }
         self.frame_key = keys.frame_key(&header.nonce);
@@ -133,8 +137,9 @@ impl Segment {
 
     /// Peaks at the segment's start.
     pub fn peaks(&self) -> Result<Peaks> {
-        Peaks::from_parts(self.header.first_offset, self.header.peaks.clone())
-            .ok_or_else(|| Error::corrupt(Damage::new("the header's peaks do not fit its first offset", &self.path).at(0)))
+        Peaks::from_parts(self.header.first_offset, self.header.peaks.clone()).ok_or_else(|| {
+            Error::corrupt(Damage::new("the header's peaks do not fit its first offset", &self.path).at(0))
+        })
     }
 
     /// The higher of the two slot marks, if any holds.
@@ -173,8 +178,8 @@ impl Segment {
             return Ok(None);
         };
         let damage = |what: &str| Damage::new(what, &self.path).at(position);
-        let expected = seal::footer_seal(keys, footer.epoch, footer.first_offset, footer.end_offset, &footer.head);
-        if !seal::same(&expected, &footer.seal) {
+        let expected = hash::footer_seal(keys, footer.epoch, footer.first_offset, footer.end_offset, &footer.head);
+        if !hash::same(&expected, &footer.seal) {
             return Err(Error::corrupt(damage("the footer's seal does not recompute")));
         }
         if footer.segment != self.number || footer.first_offset != self.header.first_offset {

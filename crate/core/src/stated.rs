@@ -86,7 +86,9 @@ impl Log<'_> {
         }
         let relative = size - segment.header.first_offset;
         let at = index.partition_point(|entry| u64::from(entry.relative_offset) < relative);
-        let no_frame = |position| Error::corrupt(Damage::new("no frame where the index names one", &segment.path).at(position).offset(size));
+        let no_frame = |position| {
+            Error::corrupt(Damage::new("no frame where the index names one", &segment.path).at(position).offset(size))
+        };
         let position = index.get(at.wrapping_sub(1)).ok_or_else(|| no_frame(FRAMES_START))?.position();
         let read = |len: u64| {
             let mut bytes = vec![0; len as usize];
@@ -95,7 +97,8 @@ impl Log<'_> {
             Ok::<_, Error>(bytes)
         };
         let header = FrameHeader::parse(&read(FRAME_HEADER_LEN as u64)?, &segment.frame_key, position);
-        let header = header.filter(|h| h.first_offset < size && size <= h.end_offset()).ok_or_else(|| no_frame(position))?;
+        let header =
+            header.filter(|h| h.first_offset < size && size <= h.end_offset()).ok_or_else(|| no_frame(position))?;
         if header.end_offset() == size {
             return Ok(header.head);
         }

@@ -47,9 +47,19 @@ impl Peaks {
     /// Appends the next `count` leaves of those that `subtrees` was built from, and pushes nodes\[size before, size
     /// after) onto `nodes`. Panics when it does not hold them.
     pub fn advance(&mut self, keys: &Keys, subtrees: &Subtrees, count: u64, nodes: &mut Vec<Hash>) {
-        let (start, end) = (nodes.len(), self.size + count);
-        subtrees.nodes(self.size, end, nodes);
-        for &node in &nodes[start..] {
+        let start = nodes.len();
+        subtrees.nodes(self.size, self.size + count, nodes);
+        self.join_with(keys, count, &nodes[start..], |span, from| subtrees.node(span, from));
+    }
+
+    /// Appends `count` leaves that are known by their `nodes` only, nodes\[size before, size after).
+    pub fn join(&mut self, keys: &Keys, count: u64, nodes: &[Hash]) {
+        self.join_with(keys, count, nodes, |_, _| None);
+    }
+
+    fn join_with(&mut self, keys: &Keys, count: u64, nodes: &[Hash], known: impl Fn(u64, u64) -> Option<Hash>) {
+        let end = self.size + count;
+        for &node in nodes {
             let mut span = span(self.size, end);
             let mut hash = node;
             // Where the size has this bit, the last peak is the left sibling.
@@ -58,7 +68,7 @@ impl Peaks {
             {
                 self.size -= span;
                 span *= 2;
-                hash = subtrees.node(span, self.size).unwrap_or_else(|| parent(keys, &left, &hash));
+                hash = known(span, self.size).unwrap_or_else(|| parent(keys, &left, &hash));
             }
             self.hashes.push(hash);
             self.size += span;

@@ -107,7 +107,8 @@ impl Queue {
 
     /// True when stage 1 has input and room; the caller then starts it.
     fn claim_stage_1(&mut self) -> bool {
-        let wanted = (!self.pending.is_empty() || self.paused) && !self.preparing && self.prepared_bytes < GROUP_BYTES_MAX;
+        let wanted =
+            (!self.pending.is_empty() || self.paused) && !self.preparing && self.prepared_bytes < GROUP_BYTES_MAX;
         self.preparing |= wanted;
         wanted
     }

@@ -9,7 +9,7 @@ use crate::format::{
     EPOCH, FRAME_BODY_TARGET, FRAME_HEADER_LEN, FRAMES_START, FrameFlags, IndexEntry, STATE_EVERY, SegmentHeader,
 };
 use crate::frame::FrameEncoder;
-use crate::hash::{Hash, Keys, Peaks, RecordRef, seal};
+use crate::hash::{self, Hash, Keys, Peaks, RecordRef};
 use crate::host::Host;
 use crate::log::Shared;
 use crate::options::Options;
@@ -222,7 +222,8 @@ impl Preparer {
                 if plan.records == 0 {
                     // A batch lies in one segment. One that is larger than a segment gets a larger one.
                     plan.rotate = (with_this > room || crowded) && records_before > 0;
-                } else if plan.bytes + bytes > PART_BYTES || plan.crowds(with_this, room, self.segment_bytes) || crowded {
+                } else if plan.bytes + bytes > PART_BYTES || plan.crowds(with_this, room, self.segment_bytes) || crowded
+                {
                     return Some(plan);
                 }
                 most = with_this;
@@ -236,7 +237,13 @@ impl Preparer {
         (plan.records > 0).then_some(plan)
     }
 
-    fn encode_batches(&mut self, keys: &Keys, input: &VecDeque<Submission>, plan: &Plan, part: &mut Prepared) -> Result<()> {
+    fn encode_batches(
+        &mut self,
+        keys: &Keys,
+        input: &VecDeque<Submission>,
+        plan: &Plan,
+        part: &mut Prepared,
+    ) -> Result<()> {
         let mut records: Vec<RecordRef<'_>> = Vec::with_capacity(plan.records as usize);
         // One bit of news per record: does a batch end after it?
         let mut ends_batch = vec![false; plan.records as usize];
@@ -256,6 +263,7 @@ impl Preparer {
             }
         }
         part.records = plan.records;
+        self.encoder.hash(keys, self.peaks.size(), &records);
         let mut from = 0;
         while from < records.len() {
             let to = frame_end(&records, from);
@@ -321,7 +329,7 @@ impl Preparer {
             ..self.segment.clone()
         };
         header.seal =
-            seal::header_seal(keys, EPOCH, header.first_offset, header.kept_from, &head, &header.sealed_bytes());
+            hash::header_seal(keys, EPOCH, header.first_offset, header.kept_from, &head, &header.sealed_bytes());
         self.segment = header.clone();
         self.position = FRAMES_START;
         self.state_end = FRAMES_START;
