@@ -88,9 +88,9 @@ impl Claim {
     }
 
     /// True when this is a head that the caller kept, and the records give it.
-    pub fn proves(&self) -> bool {
+    pub fn proves(&self, id: &[u8; 32]) -> bool {
         let found = self.found.as_ref().is_some_and(|found| found.recomputed && found.hash == self.head.hash);
-        found && self.holds == Holds::Caller
+        found && self.head.id == *id && self.holds == Holds::Caller
     }
 
     /// What is wrong at the end of the walk: the log ended with `end`, at `place` in a file. `lost` tells that a

@@ -106,9 +106,9 @@ impl Walk<'_> {
         }
         let mut found = Problems::default();
         if part.is_open() {
-            self.open_end(&part, &mut found)?
+            self.open_end(&part, &mut found)?;
         } else {
-            self.sealed_end(&part, &mut found)?
+            self.sealed_end(&part, &mut found)?;
         }
         self.unmatched_marks(&part, &mut found);
         self.admit(found)?;
@@ -271,7 +271,7 @@ impl Walk<'_> {
                 }
             }
         }
-        let established = if self.claims.iter().any(Claim::proves) {
+        let established = if self.claims.iter().any(|claim| claim.proves(self.keys.id())) {
             Established::Receipt
         } else if self.keys.is_secret() {
             Established::Secret
