@@ -16,3 +16,5 @@ pub mod host;
 pub mod options;
 pub mod pool;
 pub mod record;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
