@@ -125,6 +125,8 @@ fn sync_data_makes_growth_durable_but_may_leave_a_cut_undone() {
         lengths.insert(bytes.len());
     }
     assert_eq!(lengths, BTreeSet::from([800, 2048]));
+    let undone = disk.crash_with(&CrashChoice::lose_all()).read_file(p("a")).unwrap();
+    assert_eq!(undone[1024..], [1; 1024], "with the old length, the old bytes");
     file.sync_all().unwrap();
     assert!(crashes(&disk).all(|after| after.read_file(p("a")).unwrap().len() == 800));
 }
