@@ -28,6 +28,8 @@ pub mod repair;
 pub mod scan;
 pub mod sealing;
 pub mod segment;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 pub mod stated;
 pub mod stats;
 pub mod writer;
