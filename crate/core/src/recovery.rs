@@ -291,7 +291,8 @@ fn live_mark(disk: &dyn Disk, dir: &Path, active: &Segment, torn: Option<&Blank>
 /// A: the highest position that something on disk states to be durable, and the marks in the active segment.
 fn evidence(survey: &Survey) -> Result<(Position, Vec<Mark>)> {
     let active = &survey.active;
-    let mut attested = active.place(0);
+    // The header of segment 1 was durable before the file had its name; a later one comes with its first group.
+    let mut attested = active.place(if active.number == 1 { FRAMES_START } else { 0 });
     let mut marks: Vec<Mark> = active.slot_mark()?.into_iter().collect();
     if let Some(mark) = &survey.live_mark {
         attested = attested.max(Position { segment: mark.segment, position: mark.position });

@@ -32,6 +32,6 @@ fn the_worked_example_is_what_the_engine_writes() {
 
     let page = include_str!("../../../docs/FORMAT.md");
     let example = page.split("```hexdump\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    assert_eq!(written.len(), 4480);
+    assert_eq!(written.len(), 4416);
     assert!(example == dump(&written), "docs/FORMAT.md should show:\n{}", dump(&written));
 }
