@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod catalogue;
 pub mod chain;
 pub mod compress;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::cache::FrameCache;
 use crate::catalogue::Catalogue;
 use crate::create;
 use crate::disk::EntryKind;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub keys: Arc<Keys>,
     /// Where records are.
     pub catalogue: Catalogue,
+    /// Frames read lately.
+    pub cache: FrameCache,
     /// Who is told.
     pub listener: Arc<dyn Listener>,
     end: Mutex<End>,
@@ -156,7 +159,8 @@ impl Log {
             None => None,
         };
         let follower = follower.map(Mutex::new);
-        let shared = Shared { host, dir, options, keys, catalogue, listener, end: Mutex::new(end), writer, follower };
+        let cache = FrameCache::new(options.cache_bytes);
+        let shared = Shared { host, dir, options, keys, catalogue, cache, listener, end: Mutex::new(end), writer, follower };
         Ok(Self { shared: Arc::new(shared), encoding: encoding.into(), first_offset, cut: cut.map(Arc::new) })
     }
 
