@@ -44,7 +44,6 @@ impl LockFile {
         if !taken {
             return Err(Error::Locked { path: dir.to_owned(), holder: lock.holder()? });
         }
-        lock.write_holder()?;
         Ok(lock)
     }
 
@@ -58,7 +57,8 @@ impl LockFile {
         }
     }
 
-    fn write_holder(&self) -> Result<()> {
+    /// Names this process as the holder. Done once the log is open: a refused open changes nothing.
+    pub fn write_holder(&self) -> Result<()> {
         let mut text = format!("pid={}\nstarted={}\nhost={}\n", std::process::id(), *PROCESS_STARTED_MS, *HOST_NAME);
         text.truncate(SECTOR_LEN as usize);
         let mut sector = text.into_bytes();

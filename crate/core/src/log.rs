@@ -137,6 +137,7 @@ impl Log {
             return Err(Error::Exists { path: dir });
         }
         let recovered = recovery::recover(disk, &dir, &options, Some(&lock))?;
+        lock.write_holder()?;
         Self::assemble(host, dir, options, listener, recovered, Some(lock), None)
     }
 

@@ -322,32 +322,34 @@ enum Tail {
 
 fn decide(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Position, Tail)> {
     let active = &survey.active;
-    let sealed = active.footer(&survey.keys)?.is_some();
     let mut window = Window::new(&*active.file, &active.path, active.len);
-    if sealed || footer_behind(&mut window, &active.frame_key, chain.position)? {
+    let tail = if window.first_nonzero(chain.position)?.is_none() { Tail::Clean } else { Tail::Torn };
+    if tail == Tail::Torn {
         // A footer is written only when the successor is durable.
-        return Err(match &survey.torn {
-            Some(torn) => no_header(torn, "the segment header is damaged, and the segment before is sealed"),
-            None => missing(survey.active.path.parent().unwrap_or(&active.path), active.number + 1),
-        });
+        if footer_behind(&mut window, &active.frame_key, chain.position)? {
+            return Err(lost_successor(survey, active.number + 1, "the segment before it is sealed"));
+        }
+        attested = attested.max(scan::later_evidence(&mut window, &active.frame_key, chain.position)?);
     }
-    attested = attested.max(scan::later_evidence(&mut window, &active.frame_key, chain.position)?);
     if attested.segment > active.number {
-        return Err(match &survey.torn {
-            Some(torn) => {
-                no_header(torn, "the segment header is damaged, and later bytes attest records of the segment")
-            }
-            None => missing(survey.active.path.parent().unwrap_or(&active.path), attested.segment),
-        });
+        return Err(lost_successor(survey, attested.segment, "its records were durable"));
     }
-    let tail = match window.first_nonzero(chain.position)? {
-        None => Tail::Clean,
-        Some(_) => Tail::Torn,
-    };
     if attested > active.place(chain.position) {
         return Err(lost(survey, chain, attested));
     }
     Ok((attested, tail))
+}
+
+/// The segment after the active one must be there, and is not.
+fn lost_successor(survey: &Survey, number: u32, evidence: &str) -> Error {
+    match &survey.torn {
+        Some(torn) => no_header(torn, &format!("the segment header is damaged, and {evidence}")),
+        None => {
+            let dir = survey.active.path.parent().unwrap_or(&survey.active.path);
+            let what = format!("the segment is missing or empty, and {evidence}");
+            Error::corrupt(Damage::new(what, &segment::path_of(dir, number)))
+        }
+    }
 }
 
 /// What was durable is not there.

@@ -216,10 +216,15 @@ impl Flusher {
             self.sync(log)?;
         }
         self.mark_slot()?;
+        // Reopening then need not look through prefilled space.
+        let Segment { file, path, .. } = &self.active;
+        let end = self.synced.place.position;
+        if file.len().map_err(|error| Error::io("fstat", path, error))? > end {
+            crate::repair::cut(&**file, path, end)?;
+        }
         if let Some(spare) = spare {
             let len = spare.file.len().map_err(|error| Error::io("fstat", &spare.path, error))?;
             if len > 0 {
-                // Reopening then need not look through a prefilled file.
                 crate::repair::cut(&*spare.file, &spare.path, 0)?;
             }
         }

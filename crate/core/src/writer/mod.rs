@@ -128,6 +128,15 @@ impl Queue {
         group
     }
 
+    /// Forgets everything that waits: the log has stopped, and its listener was told.
+    fn abandon(&mut self) {
+        self.pending.clear();
+        self.prepared.clear();
+        self.prepared_bytes = 0;
+        self.paused = false;
+        self.wants_spare = false;
+    }
+
     fn put_back(&mut self, group: Vec<Prepared>) {
         self.prepared_bytes += group.iter().map(|part| part.bytes.len()).sum::<usize>();
         for part in group.into_iter().rev() {
@@ -268,6 +277,11 @@ fn spawn(log: &Arc<Shared>, stage: fn(&Arc<Shared>)) {
             let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stage(&log)));
             if let Err(panic) = caught {
                 fail(&log, Error::Internal(panic_words(&*panic)));
+                if let Some(writer) = log.writer() {
+                    let mut queue = writer.queue.lock();
+                    (queue.preparing, queue.flushing) = (false, false);
+                }
+                finish_if_idle(&log);
             }
         }),
     );
@@ -285,6 +299,10 @@ fn run_stage_1(log: &Arc<Shared>) {
     let mut preparer = writer.preparer.lock();
     loop {
         if log.failure().is_some() {
+            preparer.abandon();
+            let mut queue = writer.queue.lock();
+            queue.abandon();
+            queue.preparing = false;
             break;
         }
         if preparer.is_empty() {
@@ -293,9 +311,8 @@ fn run_stage_1(log: &Arc<Shared>) {
         let part = match preparer.next_part(log) {
             Ok(part) => part,
             Err(error) => {
-                drop(preparer);
                 fail(log, error);
-                break;
+                continue;
             }
         };
         let mut queue = writer.queue.lock();
@@ -330,6 +347,7 @@ fn run_stage_1(log: &Arc<Shared>) {
         }
         return finish_if_idle(log);
     }
+    drop(preparer);
     finish_if_idle(log);
 }
 
@@ -340,6 +358,7 @@ fn run_stage_2(log: &Arc<Shared>) {
     loop {
         let mut queue = writer.queue.lock();
         if log.failure().is_some() {
+            queue.abandon();
             queue.flushing = false;
             break;
         }
@@ -426,11 +445,7 @@ fn fail(log: &Arc<Shared>, error: Error) {
     let Some(writer) = log.writer() else { return };
     let cause = log.poison(error);
     let mut queue = writer.queue.lock();
-    queue.pending.clear();
-    queue.prepared.clear();
-    queue.prepared_bytes = 0;
-    queue.paused = false;
-    queue.wants_spare = false;
+    queue.abandon();
     let waiters = std::mem::take(&mut queue.waiters);
     drop(queue);
     for waiter in waiters {
