@@ -161,7 +161,8 @@ impl Log {
         };
         let follower = follower.map(Mutex::new);
         let cache = FrameCache::new(options.cache_bytes);
-        let shared = Shared { host, dir, options, keys, catalogue, cache, listener, end: Mutex::new(end), writer, follower };
+        let shared =
+            Shared { host, dir, options, keys, catalogue, cache, listener, end: Mutex::new(end), writer, follower };
         Ok(Self { shared: Arc::new(shared), encoding: encoding.into(), first_offset, cut: cut.map(Arc::new) })
     }
 

@@ -23,7 +23,11 @@ fn dump(bytes: &[u8]) -> String {
 #[test]
 fn the_worked_example_is_what_the_engine_writes() {
     let dir = tempfile::tempdir().unwrap();
-    let host = Host { clock: Arc::new(FixedClock(1_700_000_000_000)), entropy: Arc::new(CountingEntropy::default()), ..real_host() };
+    let host = Host {
+        clock: Arc::new(FixedClock(1_700_000_000_000)),
+        entropy: Arc::new(CountingEntropy::default()),
+        ..real_host()
+    };
     let log = open_with(host, dir.path(), Options { compression: Compression::None, ..Options::default() });
     log.submit(b"avarve", &[1, 0, 5], &[3]).unwrap();
     flush(&log).unwrap();

@@ -123,7 +123,8 @@ fn a_frame_header_is_read_back_and_every_flip_is_refused() {
 
 #[test]
 fn frame_headers_that_make_no_sense_are_refused() {
-    let refused = |header: FrameHeader| assert_eq!(FrameHeader::parse(&header.encode(&KEY, 64), &KEY, 64), None, "{header:?}");
+    let refused =
+        |header: FrameHeader| assert_eq!(FrameHeader::parse(&header.encode(&KEY, 64), &KEY, 64), None, "{header:?}");
     refused(FrameHeader { count: 0, ..frame_header() });
     refused(FrameHeader { flags: FrameFlags(FrameFlags::STATE), ..frame_header() });
     refused(FrameHeader { flags: FrameFlags(FrameFlags::CLOSE), ..frame_header() });
@@ -171,7 +172,15 @@ fn an_index_that_is_not_in_order_is_refused() {
 fn only_segment_names_are_ours() {
     assert_eq!(segment_name(7), "0000000007.seg");
     assert_eq!(segment_number("0000000007.seg"), Some(7));
-    for other in ["0000000000.seg", "7.seg", "0000000007.seg.tmp", "00000000007.seg", "+000000007.seg", "9999999999.seg", ".DS_Store"] {
+    for other in [
+        "0000000000.seg",
+        "7.seg",
+        "0000000007.seg.tmp",
+        "00000000007.seg",
+        "+000000007.seg",
+        "9999999999.seg",
+        ".DS_Store",
+    ] {
         assert_eq!(segment_number(other), None, "{other}");
     }
 }

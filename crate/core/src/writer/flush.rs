@@ -14,6 +14,7 @@ use crate::sealing::Summary;
 use crate::segment::Segment;
 use crate::stats::{Histogram, Stats};
 
+use super::prefill::Prefill;
 use super::prepare::{Prepared, Preparer};
 use super::rotation::{Sealable, Spare};
 use super::{Head, syncs_every_group};
@@ -51,6 +52,7 @@ pub struct Flusher {
     state_position: u64,
     /// What a slot of page 0 states.
     slot_position: u64,
+    prefill: Prefill,
     groups: u64,
     records: u64,
     payload_bytes: u64,
@@ -74,6 +76,7 @@ impl Flusher {
             synced: point,
             state_position: chain.state_position,
             slot_position,
+            prefill: Prefill::new(),
             groups: 0,
             records: 0,
             payload_bytes: 0,
@@ -120,6 +123,8 @@ impl Flusher {
         if syncs_every_group(self.durability) {
             self.sync(log)?;
         }
+        self.groups += 1;
+        self.prefill.note_group(group.iter().map(|part| part.bytes.len() as u64).sum());
         for part in &group {
             log.catalogue.extend_active(&part.index, part.position + part.bytes.len() as u64);
         }
@@ -133,7 +138,6 @@ impl Flusher {
             last_time: part.last_time,
         };
         self.state_position = part.state_position.unwrap_or(self.state_position);
-        self.groups += 1;
         self.records += part.records;
         self.payload_bytes += part.payload_bytes;
         self.stored_bytes += part.bytes.len() as u64;
@@ -196,6 +200,7 @@ impl Flusher {
         let old = std::mem::replace(&mut self.active, Segment { number, path, file, len: PAGE_LEN, header, frame_key });
         self.state_position = 0;
         self.slot_position = 0;
+        self.prefill.rotated();
         let summary = Summary {
             segment: old.number,
             frames_end: self.written.place.position,
@@ -205,6 +210,14 @@ impl Flusher {
             head: self.written.head.hash,
         };
         Ok(Sealable { segment: old, summary })
+    }
+
+    /// Fills a little space ahead, where that makes small appends faster.
+    pub fn prefill(&mut self, log: &Shared) -> Result<()> {
+        if !syncs_every_group(self.durability) {
+            return Ok(());
+        }
+        self.prefill.fill(&*log.host.disk, &self.active, self.written.place.position, self.segment_bytes)
     }
 
     /// The end of a clean close: a state frame, the mark in page 0, an empty spare.

@@ -12,6 +12,7 @@
 
 mod background;
 mod flush;
+mod prefill;
 mod prepare;
 mod rotation;
 
@@ -399,7 +400,12 @@ fn run_stage_2(log: &Arc<Shared>) {
             spawn(log, run_stage_1);
         }
         match flusher.flush(log, group) {
-            Ok(flushed) => publish(log, writer, &flusher, flushed),
+            Ok(flushed) => {
+                publish(log, writer, &flusher, flushed);
+                if let Err(error) = flusher.prefill(log) {
+                    fail(log, error);
+                }
+            }
             Err(error) => fail(log, error),
         }
     }
