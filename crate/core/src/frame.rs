@@ -1,1 +1,371 @@
-//! (being written)
+//! Frames: records into bytes (stage 1) and back, with every hash that commits to them.
+//!
+//! [`FrameEncoder`] and [`Replay`] are mirror images: what one computes from records, the other recomputes from bytes
+//! and compares. No I/O here.
+
+use crate::compress::{self, Codec, Scratch, Uncompressed};
+use crate::error::{Error, Result};
+use crate::format::{self, EPOCH, FRAME_HEADER_LEN, FrameFlags, FrameHeader, Position};
+use crate::hash::{self, Hash, Keys, LeafHasher, Peaks, RecordRef, Subtrees};
+use crate::record::{self, Body, BodyError, Columns};
+
+/// Builds frames; keeps its buffers between calls.
+pub struct FrameEncoder {
+    codec: &'static dyn Codec,
+    scratch: Scratch,
+    hasher: LeafHasher,
+    raw: Vec<u8>,
+    stored: Vec<u8>,
+    leaves: Vec<Hash>,
+    subtrees: Subtrees,
+    nodes: Vec<Hash>,
+}
+
+impl FrameEncoder {
+    /// An encoder that tries `codec` on every body.
+    pub fn new(codec: &'static dyn Codec) -> Self {
+        Self {
+            codec,
+            scratch: Scratch::default(),
+            hasher: LeafHasher::new(),
+            raw: Vec::new(),
+            stored: Vec::new(),
+            leaves: Vec::new(),
+            subtrees: Subtrees::new(),
+            nodes: Vec::new(),
+        }
+    }
+
+    /// Hashes the records of the frames that follow: many at once keep the hash kernels full.
+    pub fn hash(&mut self, keys: &Keys, first_offset: u64, records: &[RecordRef<'_>]) {
+        self.leaves.clear();
+        self.hasher.leaves(keys, first_offset, records, &mut self.leaves);
+        self.subtrees.build(keys, first_offset, &self.leaves);
+    }
+
+    /// Appends a frame of `records` to `out`, unstamped, and extends `peaks` by them. They are the next of those given
+    /// to [`FrameEncoder::hash`].
+    pub fn encode(
+        &mut self,
+        keys: &Keys,
+        peaks: &mut Peaks,
+        flags: FrameFlags,
+        records: &[RecordRef<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let first_offset = peaks.size();
+        let base_time = records.first().map_or(0, |r| r.time);
+        self.nodes.clear();
+        peaks.advance(keys, &self.subtrees, records.len() as u64, &mut self.nodes);
+        let head = peaks.head(keys);
+        let seal = hash::frame_seal(keys, flags.0, EPOCH, first_offset, peaks.size(), &head, &self.nodes);
+
+        self.raw.clear();
+        record::encode(base_time, records, &mut self.raw).map_err(|error| Error::Invalid(error.to_string()))?;
+        self.stored.clear();
+        let smaller = self.codec.compress(&self.raw, &mut self.stored, &mut self.scratch);
+        let (codec, body) = if smaller { (self.codec.id(), &self.stored) } else { (Uncompressed.id(), &self.raw) };
+        let header = FrameHeader {
+            codec,
+            flags,
+            first_offset,
+            base_time,
+            count: records.len() as u32,
+            stored_len: body.len() as u32,
+            raw_len: self.raw.len() as u32,
+            body_crc: 0,
+            epoch: EPOCH,
+            durable_to: Position::default(),
+            head,
+            seal,
+        };
+        put_frame(header, body, out);
+        Ok(())
+    }
+
+    /// Appends a state frame to `out`, unstamped.
+    pub fn encode_state(&mut self, keys: &Keys, peaks: &Peaks, last_time: u64, closing: bool, out: &mut Vec<u8>) {
+        let head = peaks.head(keys);
+        self.raw.clear();
+        put_state(peaks, last_time, &mut self.raw);
+        let flags =
+            FrameFlags::FIRST | FrameFlags::LAST | FrameFlags::STATE | if closing { FrameFlags::CLOSE } else { 0 };
+        let header = FrameHeader {
+            codec: Uncompressed.id(),
+            flags: FrameFlags(flags),
+            first_offset: peaks.size(),
+            base_time: last_time,
+            count: 0,
+            stored_len: self.raw.len() as u32,
+            raw_len: self.raw.len() as u32,
+            body_crc: 0,
+            epoch: EPOCH,
+            durable_to: Position::default(),
+            head,
+            seal: hash::state_seal(keys, closing, EPOCH, peaks.size(), &head, peaks.hashes(), last_time),
+        };
+        put_frame(header, &self.raw, out);
+    }
+}
+
+fn put_state(peaks: &Peaks, last_time: u64, out: &mut Vec<u8>) {
+    for peak in peaks.hashes() {
+        out.extend_from_slice(peak);
+    }
+    out.extend_from_slice(&last_time.to_le_bytes());
+}
+
+fn put_frame(mut header: FrameHeader, body: &[u8], out: &mut Vec<u8>) {
+    let padding = header.frame_len() as usize - FRAME_HEADER_LEN - body.len();
+    const ZEROS: [u8; format::FRAME_ALIGN as usize] = [0; format::FRAME_ALIGN as usize];
+    header.body_crc = crc32c::crc32c_append(crc32c::crc32c(body), &ZEROS[..padding]);
+    header.encode_unstamped(out);
+    out.extend_from_slice(body);
+    out.extend_from_slice(&ZEROS[..padding]);
+}
+
+/// What is wrong with a frame whose header check holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameDamage {
+    /// In words.
+    pub what: String,
+    /// True when bytes were damaged (a torn write can do that); false when intact bytes contradict the chain.
+    pub torn: bool,
+    /// True when a newer version wrote it.
+    pub newer: bool,
+    /// Expected and found, where both are short.
+    pub versus: Option<(String, String)>,
+}
+
+impl FrameDamage {
+    /// The file ends inside the frame.
+    pub fn cut_short(expected: u64, found: u64) -> Self {
+        Self::torn("the frame is cut short", expected, found)
+    }
+    fn torn(what: &str, expected: impl ToString, found: impl ToString) -> Self {
+        Self { what: what.into(), torn: true, newer: false, versus: Some((expected.to_string(), found.to_string())) }
+    }
+    fn contradiction(what: &str, expected: impl ToString, found: impl ToString) -> Self {
+        Self { torn: false, ..Self::torn(what, expected, found) }
+    }
+    fn undecodable(error: &BodyError) -> Self {
+        let newer = matches!(error, BodyError::Unsupported { .. });
+        // The checksum held, so these are the bytes that were written.
+        Self { what: format!("the frame's body does not decode: {error}"), torn: false, newer, versus: None }
+    }
+}
+
+/// Splits a frame into header and stored body (without padding) after comparing the checksum.
+/// `bytes` is the frame as [`FrameHeader::frame_len`] tells.
+pub fn stored_body<'a>(header: &FrameHeader, bytes: &'a [u8]) -> Result<&'a [u8], FrameDamage> {
+    let padded = bytes.get(FRAME_HEADER_LEN..header.frame_len() as usize);
+    let padded = padded.ok_or_else(|| FrameDamage::cut_short(header.frame_len(), bytes.len() as u64))?;
+    let crc = crc32c::crc32c(padded);
+    if crc != header.body_crc {
+        let show = |crc: u32| format!("{crc:08x}");
+        return Err(FrameDamage::torn(
+            "the checksum of the frame's body does not hold",
+            show(header.body_crc),
+            show(crc),
+        ));
+    }
+    Ok(&padded[..header.stored_len as usize])
+}
+
+/// The uncompressed body of a frame, in `out` when it was compressed.
+pub fn raw_body<'a>(header: &FrameHeader, stored: &'a [u8], out: &'a mut Vec<u8>) -> Result<&'a [u8], FrameDamage> {
+    if header.codec == Uncompressed.id() {
+        if header.raw_len != header.stored_len {
+            return Err(FrameDamage::contradiction(
+                "an uncompressed frame states two lengths",
+                header.raw_len,
+                header.stored_len,
+            ));
+        }
+        return Ok(stored);
+    }
+    let codec = compress::by_id(header.codec).ok_or_else(|| FrameDamage {
+        what: format!("the frame uses codec {}, which this version does not know", header.codec),
+        torn: false,
+        newer: true,
+        versus: None,
+    })?;
+    out.clear();
+    codec.decompress(stored, header.raw_len as usize, out).map_err(|error| FrameDamage {
+        what: format!("the frame's body does not decompress: {error}"),
+        torn: false,
+        newer: false,
+        versus: None,
+    })?;
+    Ok(out)
+}
+
+/// The records of a frame.
+pub fn decode<'a>(header: &FrameHeader, raw: &'a [u8], columns: &'a mut Columns) -> Result<Body<'a>, FrameDamage> {
+    if header.epoch != EPOCH {
+        return Err(FrameDamage {
+            newer: true,
+            ..FrameDamage::contradiction("the frame's key epoch is unknown", EPOCH, header.epoch)
+        });
+    }
+    record::decode(header.base_time, header.count, raw, columns).map_err(|error| FrameDamage::undecodable(&error))
+}
+
+/// The hashes of one frame, recomputed from its body alone: frames can be done in any order and on any thread.
+pub struct FrameHashes {
+    /// `nodes[a, b)` of the frame's records.
+    pub nodes: Vec<Hash>,
+    /// Time of the last record.
+    pub last_time: u64,
+}
+
+/// Buffers for recomputing frames.
+pub struct Rehasher {
+    hasher: LeafHasher,
+    raw: Vec<u8>,
+    columns: Columns,
+    leaves: Vec<Hash>,
+}
+
+impl Default for Rehasher {
+    fn default() -> Self {
+        Self { hasher: LeafHasher::new(), raw: Vec::new(), columns: Columns::default(), leaves: Vec::new() }
+    }
+}
+
+impl Rehasher {
+    /// Decodes a data frame, recomputes leaves and nodes, and compares the seal.
+    pub fn frame(&mut self, keys: &Keys, header: &FrameHeader, stored: &[u8]) -> Result<FrameHashes, FrameDamage> {
+        let raw = raw_body(header, stored, &mut self.raw)?;
+        let body = decode(header, raw, &mut self.columns)?;
+        let records: Vec<RecordRef<'_>> = body.records().collect();
+        self.leaves.clear();
+        self.hasher.leaves(keys, header.first_offset, &records, &mut self.leaves);
+        let mut nodes = Vec::new();
+        hash::range_nodes(keys, header.first_offset, &self.leaves, &mut nodes);
+        let end = header.end_offset();
+        let expected =
+            hash::frame_seal(keys, header.flags.0, header.epoch, header.first_offset, end, &header.head, &nodes);
+        check_seal(&expected, &header.seal)?;
+        Ok(FrameHashes { nodes, last_time: records.last().map_or(header.base_time, |r| r.time) })
+    }
+}
+
+/// The leaves of the first `count` records of a data frame.
+pub fn first_leaves(keys: &Keys, header: &FrameHeader, stored: &[u8], count: usize) -> Result<Vec<Hash>, FrameDamage> {
+    let mut scratch = Vec::new();
+    let mut columns = Columns::default();
+    let body = decode(header, raw_body(header, stored, &mut scratch)?, &mut columns)?;
+    let records: Vec<RecordRef<'_>> = body.records().take(count).collect();
+    let mut leaves = Vec::new();
+    LeafHasher::new().leaves(keys, header.first_offset, &records, &mut leaves);
+    Ok(leaves)
+}
+
+fn check_seal(expected: &[u8; 16], found: &[u8; 16]) -> Result<(), FrameDamage> {
+    if hash::same(expected, found) {
+        return Ok(());
+    }
+    // Of an expected seal nothing is shown: with a secret, that would help to forge one.
+    Err(FrameDamage::contradiction(
+        "the frame's seal does not recompute",
+        "the seal of its records",
+        crate::error::hex(found),
+    ))
+}
+
+/// The chain as it grows frame by frame: recovery and `verify` feed it every frame in order.
+pub struct Replay {
+    /// Peaks after the last frame.
+    pub peaks: Peaks,
+    /// Time of the last record.
+    pub last_time: u64,
+    rehasher: Rehasher,
+}
+
+impl Replay {
+    /// Starts from known peaks.
+    pub fn new(peaks: Peaks, last_time: u64) -> Self {
+        Self { peaks, last_time, rehasher: Rehasher::default() }
+    }
+
+    /// Starts from a state frame, after comparing its head and seal.
+    pub fn from_state(keys: &Keys, header: &FrameHeader, stored: &[u8]) -> Result<Self, FrameDamage> {
+        let (peaks, last_time) = parse_state(header, stored)?;
+        let replay = Self::new(peaks, last_time);
+        replay.check_state(keys, header)?;
+        Ok(replay)
+    }
+
+    /// Takes the next frame in: everything it states is recomputed and compared.
+    pub fn apply(&mut self, keys: &Keys, header: &FrameHeader, stored: &[u8]) -> Result<(), FrameDamage> {
+        self.check_place(header)?;
+        if header.flags.state() {
+            let (peaks, last_time) = parse_state(header, stored)?;
+            if peaks.hashes() != self.peaks.hashes() || last_time != self.last_time {
+                return Err(FrameDamage::contradiction(
+                    "a state frame disagrees with the records before it",
+                    "their peaks",
+                    "others",
+                ));
+            }
+            return self.check_state(keys, header);
+        }
+        let hashes = self.rehasher.frame(keys, header, stored)?;
+        self.fold(keys, header, &hashes)
+    }
+
+    /// Takes in a frame whose own hashes were recomputed elsewhere.
+    pub fn fold(&mut self, keys: &Keys, header: &FrameHeader, hashes: &FrameHashes) -> Result<(), FrameDamage> {
+        self.check_place(header)?;
+        self.peaks.join(keys, u64::from(header.count), &hashes.nodes);
+        self.last_time = hashes.last_time;
+        self.check_head(keys, header)
+    }
+
+    fn check_place(&self, header: &FrameHeader) -> Result<(), FrameDamage> {
+        if header.first_offset != self.peaks.size() {
+            return Err(FrameDamage::contradiction(
+                "the frame does not continue the log",
+                self.peaks.size(),
+                header.first_offset,
+            ));
+        }
+        if header.base_time < self.last_time {
+            return Err(FrameDamage::contradiction("time runs backwards", self.last_time, header.base_time));
+        }
+        Ok(())
+    }
+
+    fn check_head(&self, keys: &Keys, header: &FrameHeader) -> Result<(), FrameDamage> {
+        let head = self.peaks.head(keys);
+        if head == header.head {
+            return Ok(());
+        }
+        let hex = crate::error::hex;
+        Err(FrameDamage::contradiction("the frame's head does not recompute", hex(&head), hex(&header.head)))
+    }
+
+    fn check_state(&self, keys: &Keys, header: &FrameHeader) -> Result<(), FrameDamage> {
+        self.check_head(keys, header)?;
+        let size = self.peaks.size();
+        let hashes = self.peaks.hashes();
+        let closing = header.flags.close();
+        let expected = hash::state_seal(keys, closing, header.epoch, size, &header.head, hashes, self.last_time);
+        check_seal(&expected, &header.seal)
+    }
+}
+
+fn parse_state(header: &FrameHeader, stored: &[u8]) -> Result<(Peaks, u64), FrameDamage> {
+    let wrong = || {
+        FrameDamage::contradiction(
+            "the state frame's length does not fit its offset",
+            header.first_offset.count_ones() * 32 + 8,
+            stored.len(),
+        )
+    };
+    let (hashes, rest) = stored.as_chunks::<32>();
+    let time: [u8; 8] = rest.try_into().map_err(|_| wrong())?;
+    let peaks = Peaks::from_parts(header.first_offset, hashes.to_vec()).ok_or_else(wrong)?;
+    Ok((peaks, u64::from_le_bytes(time)))
+}

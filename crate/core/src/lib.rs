@@ -6,13 +6,30 @@
 
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
+pub mod chain;
 pub mod compress;
+pub mod create;
 pub mod disk;
 pub mod error;
+pub mod follow;
 pub mod format;
 pub mod frame;
 pub mod hash;
 pub mod host;
+pub mod lock;
+pub mod log;
 pub mod options;
 pub mod pool;
+pub mod reader;
 pub mod record;
+pub mod recovery;
+pub mod repair;
+pub mod scan;
+pub mod sealing;
+pub mod segment;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
+pub mod stated;
+pub mod stats;
+pub mod writer;

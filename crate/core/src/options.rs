@@ -103,7 +103,10 @@ impl Options {
             ));
         }
         if self.max_record_bytes > RECORD_BYTES_MAX {
-            return invalid(format!("maxRecordBytes must be at most {RECORD_BYTES_MAX}, got {}", self.max_record_bytes));
+            return invalid(format!(
+                "maxRecordBytes must be at most {RECORD_BYTES_MAX}, got {}",
+                self.max_record_bytes
+            ));
         }
         if let Some(secret) = &self.secret
             && !SECRET_BYTES.contains(&secret.len())

@@ -1,1 +1,310 @@
-//! (being written)
+//! The engine's threads: few, process-wide, shared by every open log.
+//!
+//! Invariant: reading and background work together never occupy the last two threads, so that a sync always finds
+//! one. A lone job costs one wake-up: the spawner takes one sleeping worker off a stack and signals it alone, nobody
+//! spins. There is no timer thread: of the idle workers one, the *keeper*, sleeps until the nearest deadline.
+
+use std::collections::{BinaryHeap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::host::{Class, Executor, Job};
+
+#[cfg(test)]
+mod tests;
+
+/// Idle workers that stay for good; others leave after [`IDLE_MAX`].
+const IDLE_KEPT: usize = 2;
+/// How long a worker beyond [`IDLE_KEPT`] waits for work.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+/// Below this the limits of the classes would leave no thread to some of them.
+const THREADS_MIN: usize = 4;
+
+/// A bounded pool of threads named `varve-N`, created as needed.
+///
+/// Dropping it lets queued jobs finish and discards delayed ones.
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    threads_max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    pipeline: VecDeque<Job>,
+    read: VecDeque<Job>,
+    background: VecDeque<Job>,
+    delayed: BinaryHeap<Delayed>,
+    /// Breaks ties between equal deadlines: first come, first served.
+    delayed_count: u64,
+    running_read: usize,
+    running_background: usize,
+    /// Threads that exist or are being created.
+    workers: usize,
+    workers_named: u64,
+    /// Signalled or being created, has not looked for work yet.
+    waking: usize,
+    /// Sleeping workers, newest last: the last one is woken first, because its caches are warm and because so the
+    /// others stay unused long enough to leave.
+    idle: Vec<Arc<Condvar>>,
+    /// The idle worker that sleeps until the nearest deadline; not in `idle`.
+    keeper: Option<Arc<Condvar>>,
+    closed: bool,
+}
+
+struct Delayed {
+    at: Instant,
+    order: u64,
+    class: Class,
+    job: Job,
+}
+
+impl Pool {
+    /// The pool of this process: cores + 4 threads at most, none before the first job.
+    pub fn global() -> Arc<Self> {
+        static GLOBAL: OnceLock<Arc<Pool>> = OnceLock::new();
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Arc::clone(GLOBAL.get_or_init(|| Arc::new(Self::new(cores() + 4))))
+    }
+
+    /// A pool of its own with at most `threads` threads, at least 4.
+    pub fn new(threads: usize) -> Self {
+        let shared = Shared { threads_max: threads.max(THREADS_MIN), state: Mutex::default() };
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+impl Executor for Pool {
+    fn spawn(&self, class: Class, job: Job) {
+        let mut state = self.shared.state.lock();
+        state.queue(class).push_back(job);
+        self.shared.call_workers(state);
+    }
+
+    fn spawn_after(&self, delay: Duration, class: Class, job: Job) {
+        // A deadline beyond what the clock can express is never reached: a year does as well.
+        let now = Instant::now();
+        let at = now.checked_add(delay).unwrap_or(now + Duration::from_secs(365 * 24 * 3600));
+        let mut state = self.shared.state.lock();
+        let order = state.delayed_count;
+        state.delayed_count += 1;
+        let nearest = state.delayed.peek().is_none_or(|next| at < next.at);
+        state.delayed.push(Delayed { at, order, class, job });
+        if nearest && let Some(keeper) = &state.keeper {
+            // Stays the keeper, but has to set its alarm earlier.
+            keeper.notify_one();
+        }
+        self.shared.call_workers(state);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.closed = true;
+        let delayed = std::mem::take(&mut state.delayed);
+        let sleeping: Vec<_> = state.idle.drain(..).collect();
+        let keeper = state.keeper.take();
+        for worker in sleeping.iter().chain(&keeper) {
+            state.waking += 1;
+            worker.notify_one();
+        }
+        drop(state);
+        // Outside the lock: what the jobs captured may itself use a pool when it is dropped.
+        drop(delayed);
+    }
+}
+
+impl State {
+    fn queue(&mut self, class: Class) -> &mut VecDeque<Job> {
+        match class {
+            Class::Pipeline => &mut self.pipeline,
+            Class::Read => &mut self.read,
+            Class::Background => &mut self.background,
+        }
+    }
+
+    /// How many more jobs of (both limited classes together, Background) may start.
+    fn allowance(&self, threads_max: usize) -> (usize, usize) {
+        let both = (threads_max - 2).saturating_sub(self.running_read + self.running_background);
+        let background = (threads_max - 3).saturating_sub(self.running_background);
+        (both, background.min(both))
+    }
+
+    /// Workers that would find something to do now: jobs that may start, and the alarm if nobody keeps it.
+    fn demand(&self, threads_max: usize) -> usize {
+        let (both, background) = self.allowance(threads_max);
+        let limited = (self.read.len() + self.background.len().min(background)).min(both);
+        let alarm = usize::from(!self.delayed.is_empty() && self.keeper.is_none());
+        self.pipeline.len() + limited + alarm
+    }
+
+    fn queue_due(&mut self) {
+        if self.delayed.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        while self.delayed.peek().is_some_and(|next| next.at <= now) {
+            if let Some(due) = self.delayed.pop() {
+                self.queue(due.class).push_back(due.job);
+            }
+        }
+    }
+
+    fn next_job(&mut self, threads_max: usize) -> Option<(Class, Job)> {
+        self.queue_due();
+        if let Some(job) = self.pipeline.pop_front() {
+            return Some((Class::Pipeline, job));
+        }
+        let (both, background) = self.allowance(threads_max);
+        if both > 0
+            && let Some(job) = self.read.pop_front()
+        {
+            self.running_read += 1;
+            return Some((Class::Read, job));
+        }
+        if background > 0
+            && let Some(job) = self.background.pop_front()
+        {
+            self.running_background += 1;
+            return Some((Class::Background, job));
+        }
+        None
+    }
+
+    fn finished(&mut self, class: Class) {
+        match class {
+            Class::Pipeline => {}
+            Class::Read => self.running_read -= 1,
+            Class::Background => self.running_background -= 1,
+        }
+    }
+}
+
+impl Shared {
+    /// Wakes or creates as many workers as have something to do and are not on their way already.
+    fn call_workers(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let mut woken = None;
+        let mut created = 0;
+        while state.demand(self.threads_max) > state.waking {
+            if let Some(worker) = state.idle.pop().or_else(|| state.keeper.take()) {
+                state.waking += 1;
+                // The usual, lone one is signalled after the lock is free, so that it does not wake up to wait.
+                if let Some(earlier) = woken.replace(worker) {
+                    earlier.notify_one();
+                }
+            } else if state.workers < self.threads_max {
+                state.workers += 1;
+                state.waking += 1;
+                created += 1;
+            } else {
+                break;
+            }
+        }
+        let first_name = state.workers_named;
+        state.workers_named += created;
+        drop(state);
+        if let Some(worker) = woken {
+            worker.notify_one();
+        }
+        for name in first_name..first_name + created {
+            let shared = Arc::clone(self);
+            let thread = std::thread::Builder::new().name(format!("varve-{name}"));
+            if thread.spawn(move || shared.work()).is_err() {
+                // The system refuses more threads. The job stays queued: a worker that finishes takes it, and if
+                // there is none the next spawn tries again. Running it here would block the caller's event loop.
+                let mut state = self.state.lock();
+                state.workers -= 1;
+                state.waking -= 1;
+            }
+        }
+    }
+
+    /// A worker's life. It enters, and comes back from every sleep, counted in `waking`.
+    fn work(self: &Arc<Self>) {
+        let signal = Arc::new(Condvar::new());
+        let mut state = self.state.lock();
+        state.waking -= 1;
+        loop {
+            if let Some((class, job)) = state.next_job(self.threads_max) {
+                self.call_workers(state);
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
+                    // The hook has reported it. Dropping a payload may panic again: forget it.
+                    std::mem::forget(panic);
+                }
+                state = self.state.lock();
+                state.finished(class);
+            } else if state.closed || !self.sleep(&mut state, &signal) {
+                state.workers -= 1;
+                return;
+            }
+        }
+    }
+
+    /// Waits to be called, or as the keeper for the nearest deadline. False: waited in vain, leave.
+    fn sleep(&self, state: &mut MutexGuard<'_, State>, signal: &Arc<Condvar>) -> bool {
+        if state.keeper.is_none() && !state.delayed.is_empty() {
+            state.keeper = Some(Arc::clone(signal));
+            // The alarm is read anew after each wake-up: an earlier one may have been set.
+            while let Some(at) = state.delayed.peek().map(|next| next.at) {
+                let timed_out = signal.wait_until(state, at).timed_out();
+                if !state.keeper.as_ref().is_some_and(|keeper| Arc::ptr_eq(keeper, signal)) {
+                    state.waking -= 1;
+                    return true;
+                }
+                if timed_out && at <= Instant::now() {
+                    break;
+                }
+            }
+            state.keeper = None;
+            return true;
+        }
+        // Workers leave from the top of the stack only, so one that starts below `IDLE_KEPT` stays there.
+        let stays = state.idle.len() < IDLE_KEPT;
+        state.idle.push(Arc::clone(signal));
+        let until = Instant::now() + IDLE_MAX;
+        loop {
+            let timed_out = if stays {
+                signal.wait(state);
+                false
+            } else {
+                signal.wait_until(state, until).timed_out()
+            };
+            let Some(place) = state.idle.iter().rposition(|worker| Arc::ptr_eq(worker, signal)) else {
+                state.waking -= 1;
+                return true;
+            };
+            if timed_out {
+                state.idle.remove(place);
+                return false;
+            }
+        }
+    }
+}
+
+impl PartialEq for Delayed {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Delayed {}
+
+impl PartialOrd for Delayed {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Delayed {
+    /// Reversed: the heap's greatest is the nearest deadline.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (other.at, other.order).cmp(&(self.at, self.order))
+    }
+}

@@ -7,7 +7,10 @@
 //! return both.
 
 pub mod file;
+pub mod memory;
+#[cfg(any(test, feature = "simulation"))]
 pub mod sim;
+mod tree;
 
 use std::io;
 use std::path::Path;
@@ -79,6 +82,7 @@ pub trait Disk: Send + Sync {
 }
 
 /// One open descriptor of a file.
+#[allow(clippy::len_without_is_empty, reason = "a call to the system that may fail, not a container's length")]
 pub trait DiskFile: Send + Sync {
     /// Reads at a position; 0 at the end of the file; may be short.
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;

@@ -1,0 +1,99 @@
+//! The lock file: who may write the log, and the live mark that tells other processes how far it is durable.
+//!
+//! Sector 0 names the last holder, sector 1 holds the live mark. The file is never unlinked: a second process could
+//! lock the old inode while a third one locks a new file of the same name.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use crate::disk::{self, Access, Disk, DiskFile};
+use crate::error::{Error, Holder, Result};
+use crate::format::{LIVE_MARK_POSITION, MARK_LEN, Mark, SECTOR_LEN};
+use crate::host::{Clock, SystemClock};
+
+const NAME: &str = "lock";
+
+/// When this process first looked: together with pid and host it tells processes apart whose pids were reused.
+static PROCESS_STARTED_MS: LazyLock<u64> = LazyLock::new(|| SystemClock.now_ms());
+
+static HOST_NAME: LazyLock<String> = LazyLock::new(host_name);
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "localhost".to_owned())
+}
+
+/// A descriptor of the lock file.
+pub struct LockFile {
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+}
+
+impl LockFile {
+    /// Takes the writer lock of the log in `dir`, which exists, or says who has it.
+    pub fn acquire(disk: &dyn Disk, dir: &Path) -> Result<Self> {
+        let path = dir.join(NAME);
+        let file = disk.open(&path, Access::OpenOrCreate).map_err(|error| Error::io("open", &path, error))?;
+        let lock = Self { path, file };
+        let taken = lock.file.try_lock().map_err(|error| Error::io("flock", &lock.path, error))?;
+        if !taken {
+            return Err(Error::Locked { path: dir.to_owned(), holder: lock.holder()? });
+        }
+        lock.write_holder()?;
+        Ok(lock)
+    }
+
+    /// Opens the lock file for looking only; `None` when there is none.
+    pub fn look(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(NAME);
+        match disk.open(&path, Access::Read) {
+            Ok(file) => Ok(Some(Self { path, file })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("open", &path, error)),
+        }
+    }
+
+    fn write_holder(&self) -> Result<()> {
+        let mut text = format!("pid={}\nstarted={}\nhost={}\n", std::process::id(), *PROCESS_STARTED_MS, *HOST_NAME);
+        text.truncate(SECTOR_LEN as usize);
+        let mut sector = text.into_bytes();
+        sector.resize(SECTOR_LEN as usize, 0);
+        disk::write_all_at(&*self.file, &sector, 0).map_err(|error| Error::io("write", &self.path, error))
+    }
+
+    /// The last holder that the file names.
+    pub fn holder(&self) -> Result<Option<Holder>> {
+        let mut sector = [0; SECTOR_LEN as usize];
+        let got = disk::read_full_at(&*self.file, &mut sector, 0);
+        let got = got.map_err(|error| Error::io("read", &self.path, error))?;
+        let text = String::from_utf8_lossy(&sector[..got]);
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let (Some(pid), Some(host)) = (field("pid").and_then(|v| v.parse().ok()), field("host")) else {
+            return Ok(None);
+        };
+        let this_process = pid == std::process::id()
+            && host == *HOST_NAME
+            && field("started").and_then(|v| v.parse().ok()) == Some(*PROCESS_STARTED_MS);
+        Ok(Some(Holder { pid, host: host.to_owned(), this_process }))
+    }
+
+    /// The live mark's bytes; who has the segment's key can parse them.
+    pub fn mark_bytes(&self) -> Result<Option<[u8; MARK_LEN]>> {
+        let mut bytes = [0; MARK_LEN];
+        let got = disk::read_full_at(&*self.file, &mut bytes, LIVE_MARK_POSITION);
+        let got = got.map_err(|error| Error::io("read", &self.path, error))?;
+        Ok((got == MARK_LEN).then_some(bytes))
+    }
+
+    /// Writes the live mark. Not synced: it tells living processes, and recovery after a kill, what was durable.
+    pub fn write_mark(&self, mark: &Mark, frame_key: &[u8; 32]) -> Result<()> {
+        let bytes = mark.encode(frame_key, LIVE_MARK_POSITION);
+        disk::write_all_at(&*self.file, &bytes, LIVE_MARK_POSITION)
+            .map_err(|error| Error::io("write", &self.path, error))
+    }
+}

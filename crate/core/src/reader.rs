@@ -1,0 +1,212 @@
+//! Reading records: one call fetches a run of frames with one read and gives their records in one buffer.
+//!
+//! Every frame touched is checked (header, place, checksum); with `verify` its leaves and seal are recomputed too.
+
+use crate::catalogue::{Span, View, read_span};
+use crate::chain;
+use crate::error::{Damage, Error, Result};
+use crate::format::FrameHeader;
+use crate::frame::{self, Rehasher};
+use crate::log::Shared;
+use crate::record::Columns;
+
+/// What to read.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadRequest {
+    /// First offset, inclusive.
+    pub from: u64,
+    /// Last offset, exclusive; capped by the durable end.
+    pub to: u64,
+    /// Stored bytes to fetch in this call; one frame at least.
+    pub max_bytes: u64,
+    /// Most records to return.
+    pub max_records: u64,
+    /// Take the run that ends at `to` instead of the one that starts at `from`. The run itself ascends.
+    pub reverse: bool,
+    /// Recompute leaves and seals.
+    pub verify: bool,
+}
+
+/// A run of records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// Offset of the first one.
+    pub offset: u64,
+    /// Time of each.
+    pub times: Vec<u64>,
+    /// Where each payload ends.
+    pub ends: Vec<u32>,
+    /// The payloads, one after another.
+    pub payloads: Vec<u8>,
+    /// What is left to read.
+    pub from: u64,
+    /// Its end.
+    pub to: u64,
+}
+
+impl Records {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+    /// The payload of record `at` of this run.
+    pub fn payload(&self, at: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(at)? as usize;
+        let start = if at == 0 { 0 } else { *self.ends.get(at - 1)? as usize };
+        self.payloads.get(start..end)
+    }
+    fn push(&mut self, offset: u64, time: u64, payload: &[u8]) {
+        if self.is_empty() {
+            self.offset = offset;
+        }
+        self.times.push(time);
+        self.payloads.extend_from_slice(payload);
+        self.ends.push(self.payloads.len() as u32);
+    }
+    fn clear(&mut self) {
+        self.times.clear();
+        self.ends.clear();
+        self.payloads.clear();
+    }
+}
+
+/// Reads one run of records.
+pub fn read(log: &Shared, request: &ReadRequest) -> Result<Records> {
+    let mut range = request.from..request.to.min(log.head().size);
+    let mut records = Records::default();
+    // Records of private kinds are passed over, so a run may turn out empty though there is more.
+    while records.is_empty() && !range.is_empty() && request.max_records > 0 {
+        let (view, segment_end) = log.catalogue.holding(if request.reverse { range.end - 1 } else { range.start })?;
+        let low = range.start.max(view.segment.header.first_offset);
+        let high = range.end.min(segment_end.unwrap_or(u64::MAX));
+        let span = if request.reverse {
+            view.span_to(low, high, request.max_bytes)?
+        } else {
+            view.span_from(low, high, request.max_bytes)?
+        };
+        let mut take = Take { from: low, to: high, max_records: request.max_records, reverse: request.reverse };
+        if request.reverse {
+            take.from = take.from.max(high.saturating_sub(request.max_records));
+        }
+        let end = read_run(log, &view, span, &take, request.verify, &mut records)?;
+        if request.reverse {
+            range.end = if records.is_empty() { take.from.max(span.first_offset) } else { records.offset };
+        } else {
+            range.start = end;
+        }
+    }
+    (records.from, records.to) = (range.start, range.end);
+    Ok(records)
+}
+
+struct Take {
+    from: u64,
+    to: u64,
+    max_records: u64,
+    reverse: bool,
+}
+
+/// Decodes the frames of a span into `records`; returns the offset to go on from.
+fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, records: &mut Records) -> Result<u64> {
+    let segment = &view.segment;
+    let bytes = read_span(view, span)?;
+    let mut rehasher = verify.then(Rehasher::default);
+    let (mut scratch, mut columns) = (Vec::new(), Columns::default());
+    let mut expected = span.first_offset;
+    let mut position = span.start;
+    let mut next = take.from;
+    while position < span.end && expected < take.to {
+        let (header, stored) = frame_at(view, span, &bytes, position, expected)?;
+        let here = position;
+        position += header.frame_len();
+        expected = header.end_offset();
+        if header.flags.state() {
+            continue;
+        }
+        let damaged = |damage| chain::contradiction(segment, here, &header, damage);
+        if let Some(rehasher) = &mut rehasher {
+            rehasher.frame(&log.keys, &header, stored).map_err(damaged)?;
+        }
+        let raw = frame::raw_body(&header, stored, &mut scratch).map_err(damaged)?;
+        let body = frame::decode(&header, raw, &mut columns).map_err(damaged)?;
+        for (offset, record) in (header.first_offset..).zip(body.records()) {
+            if offset < take.from || offset >= take.to {
+                continue;
+            }
+            if record.kind != 0 {
+                // Not data. Offsets in a run are dense, so it ends here (or starts anew, seen from the other end).
+                if take.reverse {
+                    records.clear();
+                } else if !records.is_empty() {
+                    return Ok(offset);
+                }
+                next = offset + 1;
+                continue;
+            }
+            records.push(offset, record.time, record.payload);
+            next = offset + 1;
+            if !take.reverse && records.len() as u64 == take.max_records {
+                return Ok(next);
+            }
+        }
+    }
+    Ok(next)
+}
+
+/// The frame at `position` of a span that was read: its header and stored body, checked.
+fn frame_at<'a>(
+    view: &View,
+    span: Span,
+    bytes: &'a [u8],
+    position: u64,
+    offset: u64,
+) -> Result<(FrameHeader, &'a [u8])> {
+    let segment = &view.segment;
+    let frame_bytes = bytes.get((position - span.start) as usize..).unwrap_or_default();
+    let header = FrameHeader::parse(frame_bytes, &segment.frame_key, position);
+    let Some(header) = header.filter(|h| position + h.frame_len() <= span.end) else {
+        let damage = Damage::new("no frame where the index names one", &segment.path).at(position);
+        return Err(Error::corrupt(damage.offset(offset)));
+    };
+    if header.first_offset != offset {
+        let damage = Damage::new("a frame holds other records than the index says", &segment.path).at(position);
+        return Err(Error::corrupt(damage.offset(offset).versus(offset, header.first_offset)));
+    }
+    let stored = frame::stored_body(&header, frame_bytes);
+    let stored = stored.map_err(|damage| chain::contradiction(segment, position, &header, damage))?;
+    Ok((header, stored))
+}
+
+/// Offset of the first record with a time of at least `ms`; the durable size if there is none.
+pub fn offset_at(log: &Shared, ms: u64) -> Result<u64> {
+    let size = log.head().size;
+    let (view, segment_end) = log.catalogue.holding_time(ms)?;
+    let end = segment_end.unwrap_or(size).min(size);
+    let (mut low, mut high) = (view.segment.header.first_offset, end);
+    // Times never decrease, so the times of any one frame tell on which side of it to look.
+    while low < high {
+        let (first_offset, times) = frame_times(&view, u64::midpoint(low, high))?;
+        match times.partition_point(|&time| time < ms) {
+            0 => high = first_offset,
+            at if at == times.len() => low = first_offset + at as u64,
+            at => return Ok((first_offset + at as u64).min(end)),
+        }
+    }
+    Ok(low.min(end))
+}
+
+/// The times of the frame that holds record `offset`, with its first offset.
+fn frame_times(view: &View, offset: u64) -> Result<(u64, Vec<u64>)> {
+    let span = view.span_from(offset, offset + 1, 0)?;
+    let bytes = read_span(view, span)?;
+    let (header, stored) = frame_at(view, span, &bytes, span.start, span.first_offset)?;
+    let damaged = |damage| chain::contradiction(&view.segment, span.start, &header, damage);
+    let (mut scratch, mut columns) = (Vec::new(), Columns::default());
+    let raw = frame::raw_body(&header, stored, &mut scratch).map_err(damaged)?;
+    let body = frame::decode(&header, raw, &mut columns).map_err(damaged)?;
+    Ok((header.first_offset, body.records().map(|record| record.time).collect()))
+}

@@ -1,0 +1,348 @@
+//! Reading a body back: every column is checked before any record is handed out, and nothing is allocated that the
+//! body's length does not justify.
+
+use super::{ATTRIBUTES, BodyError, EQUAL_LENGTHS, FLAGS, KINDS, KNOWN, TIMES, varint};
+use crate::hash::RecordRef;
+use BodyError::{Malformed, Unsupported};
+
+/// Reads a body of `count` records into `columns` and checks all of it. After an error the columns are empty.
+///
+/// Columns are meant to be reused from frame to frame; `count` and `base_time` come from the frame's checked header.
+pub fn decode<'a>(base_time: u64, count: u32, body: &'a [u8], columns: &'a mut Columns) -> Result<Body<'a>, BodyError> {
+    columns.read(base_time, count as usize, body)?;
+    Ok(Body { columns, bytes: body })
+}
+
+/// What [`decode`] learned of a body, without the body's bytes; keep both to see the records again.
+#[derive(Debug, Clone, Default)]
+pub struct Columns {
+    layout: Layout,
+    /// The time of each record; empty where all have the base time.
+    times: Vec<u64>,
+    /// Where each payload ends, counted from the first one's start; empty where all lengths are equal.
+    ends: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Layout {
+    count: usize,
+    base_time: u64,
+    /// The length of every payload, where all are equal.
+    equal: usize,
+    /// Where the kinds start in the body; 0, the mask's place, where there are none.
+    kinds: usize,
+    /// Where the payloads start in the body.
+    payloads: usize,
+    /// The body's own length.
+    bytes: usize,
+}
+
+impl Columns {
+    fn read(&mut self, base_time: u64, count: usize, body: &[u8]) -> Result<(), BodyError> {
+        // Columns of no record, until all is checked.
+        self.layout = Layout::default();
+        super::check_count(count)?;
+        let Some((&mask, mut rest)) = body.split_first() else { return Err(Malformed("the body is empty")) };
+        if mask & !KNOWN != 0 {
+            return Err(Unsupported { what: "column", value: mask & !KNOWN });
+        }
+        self.times.clear();
+        if mask & TIMES != 0 {
+            self.read_times(base_time, count, &mut rest)?;
+        }
+        self.ends.clear();
+        let mut equal = 0;
+        let payload_bytes = if mask & EQUAL_LENGTHS != 0 {
+            equal = length(&mut rest)?;
+            equal as u64 * count as u64
+        } else {
+            self.read_ends(count, &mut rest)?
+        };
+        let mut kinds = 0;
+        if mask & KINDS != 0 {
+            kinds = body.len() - rest.len();
+            read_bytes(count, &mut rest, super::check_kind)?;
+        }
+        if mask & FLAGS != 0 {
+            read_bytes(count, &mut rest, super::check_flags)?;
+        }
+        if mask & ATTRIBUTES != 0 {
+            read_bytes(count, &mut rest, super::check_attributes)?;
+        }
+        if rest.len() as u64 != payload_bytes {
+            return Err(Malformed("the payloads do not fill the body exactly"));
+        }
+        super::check_payload_bytes(rest.len())?;
+        self.layout = Layout { count, base_time, equal, kinds, payloads: body.len() - rest.len(), bytes: body.len() };
+        Ok(())
+    }
+
+    fn read_times(&mut self, base_time: u64, count: usize, rest: &mut &[u8]) -> Result<(), BodyError> {
+        at_least(count, rest)?;
+        self.times.resize(count, 0);
+        let mut time = base_time;
+        for (index, place) in self.times.iter_mut().enumerate() {
+            let delta = varint::take(rest).ok_or(Malformed("a time is not a varint"))?;
+            if index == 0 && delta != 0 {
+                return Err(Malformed("the first record's time is not the base time"));
+            }
+            time = time.checked_add(delta).ok_or(Malformed("a time is past 64 bits"))?;
+            *place = time;
+        }
+        if time == base_time { Err(Malformed("a column of zeros is not left out")) } else { Ok(()) }
+    }
+
+    /// Reads the lengths and returns their sum.
+    fn read_ends(&mut self, count: usize, rest: &mut &[u8]) -> Result<u64, BodyError> {
+        at_least(count, rest)?;
+        self.ends.resize(count, 0);
+        let mut end = 0;
+        let mut first = None;
+        let mut differ = 0;
+        for place in &mut self.ends {
+            let length = length(rest)?;
+            differ |= length ^ *first.get_or_insert(length);
+            // At most 2^16 lengths below 2^32: the sum fits. A sum past 2^32 is refused when it is compared with the
+            // bytes that are there, before anyone uses the ends.
+            end += length as u64;
+            *place = end as u32;
+        }
+        if differ == 0 { Err(Malformed("equal lengths are not marked as such")) } else { Ok(end) }
+    }
+
+    /// The records of the body that was decoded into these columns; none where `bytes` has another length.
+    pub fn body<'a>(&'a self, bytes: &'a [u8]) -> Option<Body<'a>> {
+        (bytes.len() == self.layout.bytes).then_some(Body { columns: self, bytes })
+    }
+
+    /// Memory held besides the body, bytes: for a cache's account.
+    pub fn memory(&self) -> usize {
+        self.times.capacity() * size_of::<u64>() + self.ends.capacity() * size_of::<u32>()
+    }
+}
+
+/// Every record has a byte or more in a column of varints: no allocation for a count that cannot be true.
+fn at_least(count: usize, rest: &[u8]) -> Result<(), BodyError> {
+    if rest.len() < count { Err(Malformed("the body ends inside a column")) } else { Ok(()) }
+}
+
+#[inline]
+fn length(rest: &mut &[u8]) -> Result<usize, BodyError> {
+    match varint::take(rest) {
+        Some(length) if length <= u64::from(u32::MAX) => Ok(length as usize),
+        _ => Err(Malformed("a length is not a varint of 32 bits")),
+    }
+}
+
+/// Takes a column of bytes, each of which `check` must pass, not all zero.
+fn read_bytes(count: usize, rest: &mut &[u8], check: fn(u8) -> Result<(), BodyError>) -> Result<(), BodyError> {
+    let Some((column, after)) = rest.split_at_checked(count) else {
+        return Err(Malformed("the body ends inside a column"));
+    };
+    *rest = after;
+    if column.iter().all(|&byte| byte == 0) {
+        return Err(Malformed("a column of zeros is not left out"));
+    }
+    column.iter().try_for_each(|&byte| check(byte))
+}
+
+/// The records of one checked body. Like a slice, it panics on an index that is not below [`Body::len`].
+#[derive(Debug, Clone, Copy)]
+pub struct Body<'a> {
+    columns: &'a Columns,
+    bytes: &'a [u8],
+}
+
+#[allow(clippy::len_without_is_empty, reason = "a body has at least one record")]
+impl<'a> Body<'a> {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.columns.layout.count
+    }
+
+    /// The bytes of record `index`.
+    #[inline]
+    pub fn payload(&self, index: usize) -> &'a [u8] {
+        let layout = &self.columns.layout;
+        assert!(index < layout.count, "record {index} of {}", layout.count);
+        let payloads = &self.bytes[layout.payloads..];
+        if self.columns.ends.is_empty() {
+            return &payloads[index * layout.equal..][..layout.equal];
+        }
+        let start = if index == 0 { 0 } else { self.columns.ends[index - 1] };
+        &payloads[start as usize..self.columns.ends[index] as usize]
+    }
+
+    /// The time of record `index`, milliseconds since the Unix epoch.
+    #[inline]
+    pub fn time(&self, index: usize) -> u64 {
+        if self.columns.times.is_empty() { self.columns.layout.base_time } else { self.columns.times[index] }
+    }
+
+    /// The kind of record `index`: 0 or 64 to 255.
+    #[inline]
+    pub fn kind(&self, index: usize) -> u8 {
+        if self.columns.layout.kinds == 0 { 0 } else { self.bytes[self.columns.layout.kinds..][index] }
+    }
+
+    /// The leaf flags of record `index`: 0, for none is defined yet.
+    #[inline]
+    pub fn flags(&self, _index: usize) -> u8 {
+        0
+    }
+
+    /// Record `index` as a whole.
+    #[inline]
+    pub fn record(&self, index: usize) -> RecordRef<'a> {
+        RecordRef {
+            payload: self.payload(index),
+            time: self.time(index),
+            kind: self.kind(index),
+            flags: self.flags(index),
+        }
+    }
+
+    /// All records in their order.
+    pub fn records(self) -> impl ExactSizeIterator<Item = RecordRef<'a>> + 'a {
+        (0..self.len()).map(move |index| self.record(index))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::{MAX_RECORDS_PER_FRAME, encode};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refused(count: u32, body: &[u8]) -> BodyError {
+        let mut columns = Columns::default();
+        let error = decode(1000, count, body, &mut columns).unwrap_err();
+        assert!(columns.body(body).is_none_or(|body| body.len() == 0));
+        error
+    }
+
+    #[test]
+    fn malformed_bodies_are_refused() {
+        let cases: [(u32, &[u8]); 21] = [
+            (1, b""),
+            (0, b"\x02\x00"),
+            (MAX_RECORDS_PER_FRAME as u32 + 1, b"\x02\x00"),
+            (u32::MAX, b"\x00\x00"),
+            (u32::MAX, b"\x02\x00"),
+            (2, b"\x02\x01a"),
+            (2, b"\x02\x01abc"),
+            (1, b"\x02\x81\x00a"),
+            (1, b"\x02\xff\xff\xff\xff\x7f"),
+            (2, b"\x02"),
+            (2, b"\x00\x01\x01ab"),
+            (1, b"\x00\x01a"),
+            (2, b"\x00\x01\x02ab"),
+            (2, b"\x00\x01"),
+            (2, b"\x00\xff\xff\xff\xff\x0f\x03ab"),
+            (2, b"\x03\x00\x00\x01ab"),
+            (2, b"\x03\x01\x00\x01ab"),
+            (2, b"\x03\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01ab"),
+            (2, b"\x06\x01\x00\x00ab"),
+            (2, b"\x06\x01\x80"),
+            (2, b"\x0a\x01\x00\x00ab"),
+        ];
+        for (count, body) in cases {
+            let error = refused(count, body);
+            assert!(matches!(error, Malformed(_)), "{count} {body:x?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_may_write_is_named() {
+        let cases: [(&[u8], &str, u8); 5] = [
+            (b"\x22\x01ab", "column", 0x20),
+            (b"\x06\x01\x00\x01ab", "record kind", 1),
+            (b"\x06\x01\x80\x3fab", "record kind", 63),
+            (b"\x0a\x01\x00\x01ab", "record flag", 1),
+            (b"\x12\x01\x01\x00ab", "record attribute", 1),
+        ];
+        for (body, what, value) in cases {
+            assert_eq!(refused(2, body), Unsupported { what, value });
+        }
+        let mut columns = Columns::default();
+        let body = decode(0, 2, b"\x06\x01\x40\xffab", &mut columns).unwrap();
+        assert_eq!((body.kind(0), body.kind(1)), (64, 255));
+    }
+
+    #[test]
+    fn a_huge_count_of_nothing_needs_two_bytes_and_no_memory() {
+        let mut columns = Columns::default();
+        let body = decode(7, MAX_RECORDS_PER_FRAME as u32, b"\x02\x00", &mut columns).unwrap();
+        assert!(body.records().all(|record| record == RecordRef { payload: b"", time: 7, kind: 0, flags: 0 }));
+        assert_eq!(columns.memory(), 0);
+    }
+
+    #[test]
+    fn an_impossible_count_allocates_nothing() {
+        let mut columns = Columns::default();
+        assert!(decode(7, MAX_RECORDS_PER_FRAME as u32, &[0; 1000], &mut columns).is_err());
+        assert!(decode(7, MAX_RECORDS_PER_FRAME as u32, &[1; 1000], &mut columns).is_err());
+        assert_eq!(columns.memory(), 0);
+    }
+
+    #[test]
+    fn columns_serve_bodies_of_all_shapes_in_turn() {
+        let mut columns = Columns::default();
+        let bodies: [&[u8]; 4] = [b"\x01\x00\x05\x01\x02abb", b"\x02\x01ab", b"\x06\x01\x00\x80ab", b"\x00\x02\x00ab"];
+        for bytes in bodies.iter().chain(&bodies) {
+            let body = decode(3, 2, bytes, &mut columns).unwrap();
+            let records: Vec<_> = body.records().collect();
+            let mut again = Vec::new();
+            encode(3, &records, &mut again).unwrap();
+            assert_eq!(&again, bytes);
+            assert!(columns.body(&bytes[1..]).is_none());
+            let mut from_columns = Vec::new();
+            encode(3, &columns.body(bytes).unwrap().records().collect::<Vec<_>>(), &mut from_columns).unwrap();
+            assert_eq!(from_columns, again);
+        }
+    }
+
+    fn any_records() -> impl Strategy<Value = Vec<(Vec<u8>, u64, u8)>> {
+        let payload = prop_oneof![Just(vec![1, 2, 3]), proptest::collection::vec(any::<u8>(), 0..200)];
+        let delta = prop_oneof![4 => Just(0), 2 => 0..500u64, 1 => 0..u64::MAX >> 9];
+        let kind = prop_oneof![9 => Just(0), 1 => 64..=255u8];
+        proptest::collection::vec((payload, delta, kind), 1..100)
+    }
+
+    proptest! {
+        #[test]
+        fn records_come_back(base_time in 0..u64::MAX >> 2, parts in any_records(), same_kind: bool) {
+            let mut time = base_time;
+            let records: Vec<_> = parts.iter().enumerate().map(|(index, (payload, delta, kind))| {
+                time += if index == 0 { 0 } else { *delta };
+                RecordRef { payload, time, kind: if same_kind { 0 } else { *kind }, flags: 0 }
+            }).collect();
+            let mut bytes = Vec::new();
+            encode(base_time, &records, &mut bytes).unwrap();
+            let bound: usize = records.iter().map(|record| record.payload.len() + super::super::COLUMN_BYTES_MAX).sum();
+            prop_assert!(bytes.len() <= 1 + bound);
+            let mut columns = Columns::default();
+            let body = decode(base_time, records.len() as u32, &bytes, &mut columns).unwrap();
+            prop_assert_eq!(body.len(), records.len());
+            prop_assert!(body.records().eq(records.iter().copied()));
+            for cut in 0..bytes.len() {
+                prop_assert!(decode(base_time, records.len() as u32, &bytes[..cut], &mut columns).is_err());
+            }
+        }
+
+        #[test]
+        fn garbage_is_refused_or_is_the_one_body_of_its_records(
+            base_time: u64, count in 0u32..20, mask in 0u8..8, bytes in proptest::collection::vec(0u8..5, 0..60),
+        ) {
+            let bytes = [&[mask], &bytes[..]].concat();
+            let mut columns = Columns::default();
+            if let Ok(body) = decode(base_time, count, &bytes, &mut columns) {
+                let records: Vec<_> = body.records().collect();
+                let mut again = Vec::new();
+                encode(base_time, &records, &mut again).unwrap();
+                prop_assert_eq!(again, bytes);
+            }
+        }
+    }
+}

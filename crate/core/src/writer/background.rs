@@ -1,0 +1,103 @@
+//! Work beside the pipeline: sealing, making the spare, and the mark after a quiet moment. One such job a log at a
+//! time; a rotation waits for it, so at most two segments with frames lack a footer.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::host::Class;
+use crate::log::Shared;
+
+use super::rotation::{Sealable, Spare};
+use super::{QUIET, Queue, State, fail, finish_if_idle, panic_words, run_stage_2, spawn};
+
+/// Takes the background place; false when something is at work there.
+pub fn claim(queue: &mut Queue) -> bool {
+    !std::mem::replace(&mut queue.background, true)
+}
+
+/// Seals the segment before the active one. The caller has claimed the background.
+pub fn spawn_seal(log: &Arc<Shared>, sealable: Sealable) {
+    spawn_claimed(log, move |log| sealable.seal(log));
+}
+
+/// Makes the next spare. The caller has claimed the background.
+pub fn spawn_make_spare(log: &Arc<Shared>) {
+    spawn_claimed(log, |log| {
+        let Some(writer) = log.writer() else { return Ok(()) };
+        let number = log.catalogue.newest() + 1;
+        let spare = Spare::create(&*log.host.disk, &log.dir, number)?;
+        writer.queue.lock().spare = Some(spare);
+        Ok(())
+    });
+}
+
+fn spawn_claimed(log: &Arc<Shared>, work: impl FnOnce(&Arc<Shared>) -> Result<()> + Send + 'static) {
+    let log = Arc::clone(log);
+    log.host.executor.clone().spawn(
+        Class::Background,
+        Box::new(move || {
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&log)));
+            let outcome = caught.unwrap_or_else(|panic| Err(Error::Internal(panic_words(&*panic))));
+            finish(&log, outcome);
+        }),
+    );
+}
+
+/// Gives the background place back, and goes on with what waited for it.
+fn finish(log: &Arc<Shared>, outcome: Result<()>) {
+    let Some(writer) = log.writer() else { return };
+    if let Err(error) = outcome {
+        fail(log, error);
+    }
+    let mut queue = writer.queue.lock();
+    queue.background = false;
+    let failed = log.failure().is_some();
+    let make_spare = !failed && queue.wants_spare && queue.spare.is_none() && claim(&mut queue);
+    let mut start_stage_2 = false;
+    if queue.spare.is_some() && std::mem::take(&mut queue.wants_spare) {
+        start_stage_2 = !std::mem::replace(&mut queue.flushing, true);
+    }
+    drop(queue);
+    if make_spare {
+        spawn_make_spare(log);
+    }
+    if start_stage_2 {
+        spawn(log, run_stage_2);
+    }
+    finish_if_idle(log);
+}
+
+/// Looks again after [`QUIET`]; `groups` is how many there were when the timer was set.
+pub fn arm_quiet_timer(log: &Arc<Shared>, groups: u64) {
+    // Weak: a log that nobody uses any more is not kept open by its timer.
+    let weak = Arc::downgrade(log);
+    let look = move || {
+        if let Some(log) = weak.upgrade() {
+            quiet(&log, groups);
+        }
+    };
+    log.host.executor.spawn_after(QUIET, Class::Background, Box::new(look));
+}
+
+fn quiet(log: &Arc<Shared>, groups: u64) {
+    let Some(writer) = log.writer() else { return };
+    let mut queue = writer.queue.lock();
+    if queue.state != State::Open || log.failure().is_some() {
+        queue.quiet_timer = false;
+        return;
+    }
+    if queue.flushing || queue.groups != groups {
+        let groups = queue.groups;
+        drop(queue);
+        return arm_quiet_timer(log, groups);
+    }
+    queue.quiet_timer = false;
+    queue.flushing = true;
+    drop(queue);
+    let marked = writer.flusher.lock().mark_slot();
+    if let Err(error) = marked {
+        fail(log, error);
+    }
+    // Whatever was prepared meanwhile is flushed by this thread; it also gives the stage back.
+    run_stage_2(log);
+}

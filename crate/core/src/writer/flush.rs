@@ -1,0 +1,244 @@
+//! Stage 2, I/O: stamp, write, sync, mark. Nothing of a group is written before the sync of the group before it has
+//! returned, so every frame can state what was durable when it was written.
+
+use std::time::Instant;
+
+use crate::chain::Chain;
+use crate::disk;
+use crate::error::{Error, Result};
+use crate::format::{Mark, PAGE_LEN, Position, frame_header};
+use crate::lock::LockFile;
+use crate::log::Shared;
+use crate::options::{Durability, Options};
+use crate::sealing::Summary;
+use crate::segment::Segment;
+use crate::stats::{Histogram, Stats};
+
+use super::prepare::{Prepared, Preparer};
+use super::rotation::{Sealable, Spare};
+use super::{Head, syncs_every_group};
+
+/// What a flushed group changed.
+pub struct Flushed {
+    /// The end that may be acknowledged.
+    pub head: Head,
+    /// Time of the last record.
+    pub last_time: u64,
+    /// The segment that this group's rotation left behind.
+    pub sealable: Option<Sealable>,
+}
+
+/// A point in the log: what a mark states.
+#[derive(Clone, Copy)]
+struct Point {
+    head: Head,
+    place: Position,
+    last_time: u64,
+}
+
+/// The state of stage 2.
+pub struct Flusher {
+    durability: Durability,
+    segment_bytes: u64,
+    active: Segment,
+    identity: u64,
+    lock: Option<LockFile>,
+    /// After the last write.
+    written: Point,
+    /// After the last sync.
+    synced: Point,
+    /// Position of the last state frame written to the active segment; 0 without one.
+    state_position: u64,
+    /// What a slot of page 0 states.
+    slot_position: u64,
+    groups: u64,
+    records: u64,
+    payload_bytes: u64,
+    stored_bytes: u64,
+    sync_micros: Histogram,
+}
+
+impl Flusher {
+    pub fn new(options: &Options, lock: LockFile, active: Segment, chain: &Chain, head: Head) -> Result<Self> {
+        let identity = active.file.identity().map_err(|error| Error::io("fstat", &active.path, error))?;
+        let slot_position = active.slot_mark()?.map_or(0, |mark| mark.position);
+        let point = Point { head, place: active.place(chain.position), last_time: chain.replay.last_time };
+        Ok(Self {
+            durability: options.durability,
+            segment_bytes: options.segment_bytes,
+            active,
+            identity,
+            lock: Some(lock),
+            written: point,
+            // Recovery has synced what it kept, or found it attested.
+            synced: point,
+            state_position: chain.state_position,
+            slot_position,
+            groups: 0,
+            records: 0,
+            payload_bytes: 0,
+            stored_bytes: 0,
+            sync_micros: Histogram::default(),
+        })
+    }
+
+    /// Records that the last sync covered.
+    pub fn synced_size(&self) -> u64 {
+        self.synced.head.size
+    }
+
+    /// Head after them.
+    pub fn synced_head(&self) -> Head {
+        self.synced.head
+    }
+
+    /// Records written.
+    pub fn written_size(&self) -> u64 {
+        self.written.head.size
+    }
+
+    /// True when the next rotation comes near.
+    pub fn wants_spare(&self) -> bool {
+        self.written.place.position >= self.segment_bytes / 2
+    }
+
+    /// Writes a group and, by default, syncs it.
+    pub fn flush(&mut self, log: &Shared, mut group: Vec<Prepared>) -> Result<Flushed> {
+        let sealable = match group.first_mut().map(|part| (part.rotation.take(), part.spare.take())) {
+            Some((Some(header), Some(spare))) => Some(self.rotate(log, *header, spare)?),
+            _ => None,
+        };
+        for part in &mut group {
+            for &at in &part.frames {
+                let position = part.position + at as u64;
+                frame_header::stamp(&mut part.bytes[at..], &self.active.frame_key, self.synced.place, position);
+            }
+            disk::write_all_at(&*self.active.file, &part.bytes, part.position)
+                .map_err(|error| Error::io("write", &self.active.path, error))?;
+            self.count(part);
+        }
+        if syncs_every_group(self.durability) {
+            self.sync(log)?;
+        }
+        for part in &group {
+            log.catalogue.extend_active(&part.index, part.position + part.bytes.len() as u64);
+        }
+        Ok(Flushed { head: self.written.head, last_time: self.written.last_time, sealable })
+    }
+
+    fn count(&mut self, part: &Prepared) {
+        self.written = Point {
+            head: Head { size: part.size, hash: part.head },
+            place: self.active.place(part.position + part.bytes.len() as u64),
+            last_time: part.last_time,
+        };
+        self.state_position = part.state_position.unwrap_or(self.state_position);
+        self.groups += 1;
+        self.records += part.records;
+        self.payload_bytes += part.payload_bytes;
+        self.stored_bytes += part.bytes.len() as u64;
+    }
+
+    /// Makes everything written durable, then says so in the live mark.
+    pub fn sync(&mut self, log: &Shared) -> Result<()> {
+        let started = Instant::now();
+        self.active.file.sync_data().map_err(|error| Error::io("fdatasync", &self.active.path, error))?;
+        self.sync_micros.record(started.elapsed());
+        self.synced = self.written;
+        // Another file of this log may have failed meanwhile: then nothing more is stated to be durable.
+        if log.failure().is_none() {
+            let mark = self.mark();
+            if let Some(lock) = &self.lock {
+                lock.write_mark(&mark, &self.active.frame_key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            segment: self.active.number,
+            identity: self.identity,
+            position: self.synced.place.position,
+            size: self.synced.head.size,
+            last_time: self.synced.last_time,
+            state_position: self.state_position,
+            head: self.synced.head.hash,
+        }
+    }
+
+    /// Writes the synced point into page 0, with a sync of its own. Nothing happens when it stands there already.
+    pub fn mark_slot(&mut self) -> Result<()> {
+        let position = self.synced.place.position;
+        let behind = self.synced.place.segment != self.active.number || self.written.place != self.synced.place;
+        if behind || position == self.slot_position {
+            return Ok(());
+        }
+        self.active.write_slot(&self.mark())?;
+        self.active.file.sync_data().map_err(|error| Error::io("fdatasync", &self.active.path, error))?;
+        self.slot_position = position;
+        Ok(())
+    }
+
+    /// Leaves the active segment for `spare`, whose page 0 is written here and synced with its first group.
+    fn rotate(&mut self, log: &Shared, header: crate::format::SegmentHeader, spare: Spare) -> Result<Sealable> {
+        // The new header states where the old segment ends, so that end must be durable first.
+        if self.synced.place != self.written.place {
+            self.sync(log)?;
+        }
+        let mut page = header.encode();
+        page.resize(PAGE_LEN as usize, 0);
+        let Spare { number, path, file } = spare;
+        disk::write_all_at(&*file, &page, 0).map_err(|error| Error::io("write", &path, error))?;
+        self.identity = file.identity().map_err(|error| Error::io("fstat", &path, error))?;
+        let frame_key = log.keys.frame_key(&header.nonce);
+        log.catalogue.add_active(number, header.clone(), frame_key)?;
+        let old = std::mem::replace(&mut self.active, Segment { number, path, file, len: PAGE_LEN, header, frame_key });
+        self.state_position = 0;
+        self.slot_position = 0;
+        let summary = Summary {
+            segment: old.number,
+            frames_end: self.written.place.position,
+            first_offset: old.header.first_offset,
+            end_offset: self.written.head.size,
+            last_time: self.written.last_time,
+            head: self.written.head.hash,
+        };
+        Ok(Sealable { segment: old, summary })
+    }
+
+    /// The end of a clean close: a state frame, the mark in page 0, an empty spare.
+    pub fn close(&mut self, log: &Shared, preparer: &mut Preparer, spare: Option<Spare>) -> Result<()> {
+        if let Some(part) = preparer.closing_part(&log.keys) {
+            self.flush(log, vec![part])?;
+        }
+        if self.synced.place != self.written.place {
+            self.sync(log)?;
+        }
+        self.mark_slot()?;
+        if let Some(spare) = spare {
+            let len = spare.file.len().map_err(|error| Error::io("fstat", &spare.path, error))?;
+            if len > 0 {
+                // Reopening then need not look through a prefilled file.
+                crate::repair::cut(&*spare.file, &spare.path, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases the writer lock.
+    pub fn release(&mut self) {
+        self.lock = None;
+    }
+
+    /// Counters since the log was opened.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            records: self.records,
+            groups: self.groups,
+            payload_bytes: self.payload_bytes,
+            stored_bytes: self.stored_bytes,
+            sync_micros: self.sync_micros.summary(),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The engine on real files, driven as the addon drives it.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod support;
+
+use support::{close, flush, open, read_from};
+use varve_core::options::Options;
+
+#[test]
+fn records_survive_rotations_and_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a log with ü");
+    let options = Options { segment_bytes: 64 << 10, ..Options::default() };
+    let mut expected = Vec::new();
+    for round in 0..5u32 {
+        let log = open(&path, options.clone()).unwrap();
+        assert_eq!(log.head().size, expected.len() as u64);
+        for batch in 1..40u32 {
+            let text = |i: u32| format!("{round} {batch} {i} {}", "x".repeat((i * 37 % 900) as usize));
+            let payloads: Vec<Vec<u8>> = (0..batch).map(|i| text(i).into_bytes()).collect();
+            let lengths: Vec<u32> = payloads.iter().map(|p| p.len() as u32).collect();
+            log.submit(&payloads.concat(), &lengths, &[batch]).unwrap();
+            expected.extend(payloads);
+            if batch % 7 == 0 {
+                assert_eq!(flush(&log).unwrap().size, expected.len() as u64);
+            }
+        }
+        close(&log).unwrap();
+        assert!(read_from(&log, 0, true).unwrap() == expected);
+    }
+    let log = open(&path, options).unwrap();
+    assert!(read_from(&log, 0, false).unwrap() == expected);
+    assert!(log.cut().is_none());
+}

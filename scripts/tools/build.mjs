@@ -1,0 +1,23 @@
+/** Builds the addon (./varve.<platform>.node) and the facade (./dist). */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { binOf, root, run } from './run.mjs'
+
+/** As incremental as cargo is. */
+export function buildAddon() {
+  const from = ['--manifest-path', 'crate/node/Cargo.toml', '--package-json-path', 'package.json']
+  // lib/native.ts is the loader and holds the types, so neither is generated (types cannot be switched off).
+  const to = ['--output-dir', '.', '--platform', '--no-js', '--dts', 'target/addon.d.ts']
+  run(process.execPath, [binOf('@napi-rs/cli', 'napi'), 'build', ...from, ...to, '--release'])
+}
+
+/** From nothing, so that dist/ never keeps a file whose source is gone. */
+export function buildFacade() {
+  rmSync(join(root, 'dist'), { recursive: true, force: true })
+  run(process.execPath, [binOf('typescript', 'tsc'), '--project', 'tsconfig.json'])
+}
+
+export function build() {
+  buildAddon()
+  buildFacade()
+}
