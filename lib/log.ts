@@ -149,7 +149,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
     const { native, onProgress, signal } = verifyOptions(options, ['from', 'expectHead', 'signal', 'onProgress'])
     this.#assertOpen()
     const send = (number: number) => this.#session.binding.verify(number, this.#handle, native)
-    return this.#request(send, { signal, onProgress })
+    return this.#request(send, { signal, onProgress, stopAtClose: true })
   }
 
   stats(): Stats {
@@ -207,7 +207,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
     this.#writer.flush()
     this.#writer.close()
     this.#state = 'closing'
-    this.#session.cancelAll(this.#handle) // a long verify must not keep the log open
+    this.#session.stopLongRequests(this.#handle) // a verify must not keep the log open
     let error: Error | undefined
     try {
       await request<void>(this.#session, number => this.#session.binding.close(number, this.#handle), {

@@ -162,7 +162,7 @@ export class LogReader<T> implements Reader<T> {
     const records: LogRecord<T>[] = []
     try {
       let chunk = this.#chunk
-      let index = this.#index
+      let index = chunk === undefined ? 0 : this.#index
       this.#chunk = undefined
       if (chunk === undefined) chunk = await this.#pull()
       else this.#signal?.throwIfAborted()

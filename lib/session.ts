@@ -14,6 +14,8 @@ import type { Binding, NativeError, NativeEvent } from './native.js'
 interface Waiter {
   /** Handle of the log it belongs to, if to one. */
   readonly log?: number
+  /** Closing the log stops it; everything else is answered before the log is closed. */
+  readonly stopAtClose?: boolean
   settle(error: NativeError | undefined, value: any): void
   progress?(bytes: number, totalBytes: number): void
 }
@@ -68,9 +70,11 @@ export class Session {
     if (this.#take(request) !== undefined) this.binding.cancel(request)
   }
 
-  /** Asks the addon to stop working on what was asked of a log; the answers still come. */
-  cancelAll(log: number): void {
-    for (const [request, waiter] of this.#waiters) if (waiter.log === log) this.binding.cancel(request)
+  /** Asks the addon to stop the long requests of a log that is closing; the answers still come. */
+  stopLongRequests(log: number): void {
+    for (const [request, waiter] of this.#waiters) {
+      if (waiter.log === log && waiter.stopAtClose) this.binding.cancel(request)
+    }
   }
 
   addLog(log: number, listener: Listener): void {
@@ -140,6 +144,8 @@ export interface RequestOptions<T> {
   /** Handle and folder of the log that is asked. */
   log?: number
   location?: string
+  /** Closing the log stops the request, which then rejects with `VARVE_CLOSED`. Default `false`. */
+  stopAtClose?: boolean
   /** Runs before any later event is handed out. Default: the value as it is. */
   convert?(value: any): T
   signal?: AbortSignal | undefined
@@ -150,7 +156,7 @@ export interface RequestOptions<T> {
 export function request<T>(
   session: Session,
   send: (request: number) => void,
-  { log, location = '', convert, signal, onProgress }: RequestOptions<T> = {},
+  { log, location = '', stopAtClose = false, convert, signal, onProgress }: RequestOptions<T> = {},
 ): Promise<T> {
   if (signal?.aborted) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
@@ -162,6 +168,7 @@ export function request<T>(
     }
     const waiter: Waiter = {
       log,
+      stopAtClose,
       settle(error, value) {
         stopListening?.()
         if (error !== undefined) return reject(error.code === 'ABORTED' ? closedError(location) : fromNative(error))

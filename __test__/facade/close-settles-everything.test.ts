@@ -35,7 +35,7 @@ test('requests that the addon left unanswered at close reject with VARVE_CLOSED'
   const read = log.get(0)
   const verify = log.verify()
   const closing = log.close()
-  expect(addon.cancelled).toEqual(expect.arrayContaining([addon.reads[0]!.request, ...addon.verifies]))
+  expect(addon.cancelled).toEqual(addon.verifies) // a verify may take hours
   addon.fail(addon.verifies[0]!, { code: 'ABORTED', message: 'aborted' })
   addon.finishClose()
   for (const call of [read, verify]) expect(await errorOf(call)).toMatchObject({ code: 'VARVE_CLOSED' })
@@ -64,4 +64,16 @@ test('the exit listener hands over what is staged and closes all logs; flushSync
   log.flushSync()
   expect(await errorOf(log.append('late'))).toMatchObject({ code: 'VARVE_CLOSED' })
   process.removeListener('exit', listener)
+})
+
+test('a flush that was asked for before close resolves', async () => {
+  const { addon, log } = await openFake<string>({ encoding: 'utf8' })
+  void log.append('a')
+  const flush = log.flush()
+  const closing = log.close()
+  expect(addon.cancelled).toEqual([])
+  addon.sync()
+  addon.finishClose()
+  expect((await flush).size).toBe(1)
+  await closing
 })

@@ -168,3 +168,10 @@ test('a log opened with readOnly looks at the live mark first', async () => {
   expect(await errorOf(log.append('x'))).toMatchObject({ code: 'VARVE_READ_ONLY', outcome: 'none' })
   expect(await log.flush()).toEqual(log.head)
 })
+
+test.each([0, 1, 2, 3])('toArray() after %i records gives the rest, wherever a chunk ends', async taken => {
+  const { log } = await filled(6)
+  const reader = log.read({ chunkBytes: 20 }) // two records a chunk
+  for (let n = 0; n < taken; n++) await reader.next()
+  expect((await reader.toArray()).map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4, 5].slice(taken))
+})
