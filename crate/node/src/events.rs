@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 
 use varve_core::error::{Error, Result};
+use varve_core::inspect::Info;
+use varve_core::verify::Report;
 use varve_core::writer::Head;
 
 /// How a request ended.
@@ -42,6 +44,8 @@ pub enum Answer {
     Head(Head),
     Offset(u64),
     Chunk(Chunk),
+    Report(Box<Report>),
+    Info(Box<Info>),
 }
 
 /// A run of records as `NativeChunk` wants it.
