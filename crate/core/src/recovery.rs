@@ -116,9 +116,9 @@ fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Res
         Opened::Blank(blank) => {
             let mut window = Window::new(&*blank.file, &blank.path, blank.len);
             if window.first_nonzero(0)?.is_none() {
-                spare = Some(blank)
+                spare = Some(blank);
             } else {
-                torn = Some(blank)
+                torn = Some(blank);
             }
             numbers.pop();
             segment::open(disk, dir, newest - 1, access)?
