@@ -91,13 +91,13 @@ fn the_pipeline_takes_every_thread_and_comes_first() {
     let pool = Pool::new(4);
     let (started, events) = channel();
     let mut held_jobs: VecDeque<_> =
-        (0..4).map(|_| held(&pool, Class::Pipeline { device: 1 }, &started, "first")).collect();
+        (0..4).map(|i| held(&pool, Class::Pipeline { device: i % 2 }, &started, "first")).collect();
     for _ in 0..4 {
         assert_eq!(next(&events), "first");
     }
     let background = held(&pool, Class::Background, &started, "background");
     let read = held(&pool, Class::Read, &started, "read");
-    let late = held(&pool, Class::Pipeline { device: 1 }, &started, "late");
+    let late = held(&pool, Class::Pipeline { device: 0 }, &started, "late");
     drop(held_jobs.pop_front());
     assert_eq!(next(&events), "late");
     drop(late);
@@ -105,6 +105,20 @@ fn the_pipeline_takes_every_thread_and_comes_first() {
     drop(read);
     assert_eq!(next(&events), "background");
     drop((background, held_jobs));
+}
+
+#[test]
+fn one_slow_device_leaves_threads_to_the_others() {
+    let pool = Pool::new(4);
+    let (started, events) = channel();
+    let slow: Vec<_> = (0..3).map(|_| held(&pool, Class::Pipeline { device: 1 }, &started, "slow")).collect();
+    assert_eq!((next(&events), next(&events)), ("slow", "slow"));
+    // The third waits for one of the two, though two threads are free; another device finds them.
+    let other = held(&pool, Class::Pipeline { device: 2 }, &started, "other");
+    assert_eq!(next(&events), "other");
+    drop(other);
+    drop(slow);
+    assert_eq!(next(&events), "slow");
 }
 
 #[test]
