@@ -429,7 +429,8 @@ fn publish(log: &Arc<Shared>, writer: &Writer, flusher: &Flusher, flushed: Flush
     let groups = queue.groups;
     drop(queue);
     log.listener.durable(head);
-    answer(ready, head);
+    // With durability 'os' more was written than synced: a flush states what the device has.
+    answer(ready, flusher.synced_head());
     if arm {
         background::arm_quiet_timer(log, groups);
     }
