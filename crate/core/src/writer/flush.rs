@@ -120,7 +120,8 @@ impl Flusher {
                 .map_err(|error| Error::io("write", &self.active.path, error))?;
             self.count(part);
         }
-        if syncs_every_group(self.durability) {
+        // The segment before is sealed once this returns, and a sealed segment promises a successor.
+        if syncs_every_group(self.durability) || sealable.is_some() {
             self.sync(log)?;
         }
         self.groups += 1;
