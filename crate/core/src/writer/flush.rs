@@ -123,7 +123,8 @@ impl Flusher {
             self.count(part);
         }
         self.counters.lock().groups += 1;
-        if syncs_every_group(self.durability) {
+        // The segment before is sealed once this returns, and a sealed segment promises a successor.
+        if syncs_every_group(self.durability) || sealable.is_some() {
             self.sync(log)?;
         }
         self.prefill.note_group(group.iter().map(|part| part.bytes.len() as u64).sum());

@@ -432,7 +432,8 @@ fn publish(log: &Arc<Shared>, writer: &Writer, flusher: &Flusher, flushed: Flush
     let wants_spare = flusher.wants_spare() && queue.spare.is_none() && background::claim(&mut queue);
     let groups = queue.groups;
     drop(queue);
-    answer(ready, head);
+    // With durability 'os' more was written than synced: a flush states what the device has.
+    answer(ready, flusher.synced_head());
     if arm {
         background::arm_quiet_timer(log, groups);
     }
