@@ -385,6 +385,8 @@ fn repair(
     lock: &LockFile,
 ) -> Result<Option<Cut>> {
     let Survey { active, keys, torn, unsealed, .. } = survey;
+    // The names may live in memory only: whoever made them was killed before this sync, or was told that it failed.
+    disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))?;
     let mut cut = None;
     if let Some(torn) = torn {
         cut = Some(repair::save_tail(disk, dir, torn.number, &*torn.file, &torn.path, 0)?);
