@@ -145,7 +145,8 @@ impl FrameDamage {
     fn torn(what: &str, expected: impl ToString, found: impl ToString) -> Self {
         Self { what: what.into(), torn: true, newer: false, versus: Some((expected.to_string(), found.to_string())) }
     }
-    fn contradiction(what: &str, expected: impl ToString, found: impl ToString) -> Self {
+    /// Intact bytes that contradict others.
+    pub fn contradiction(what: &str, expected: impl ToString, found: impl ToString) -> Self {
         Self { torn: false, ..Self::torn(what, expected, found) }
     }
     fn undecodable(error: &BodyError) -> Self {
@@ -257,7 +258,8 @@ pub fn first_leaves(keys: &Keys, header: &FrameHeader, stored: &[u8], count: usi
     Ok(leaves)
 }
 
-fn check_seal(expected: &[u8; 16], found: &[u8; 16]) -> Result<(), FrameDamage> {
+/// Compares a frame's seal with the one that was recomputed.
+pub fn check_seal(expected: &[u8; 16], found: &[u8; 16]) -> Result<(), FrameDamage> {
     if hash::same(expected, found) {
         return Ok(());
     }

@@ -110,6 +110,15 @@ impl LockFile {
         Ok(Some(Holder { pid, host: host.to_owned(), this_process }))
     }
 
+    /// The holder that the file names, if it has the lock at this moment. Found without trying the lock: a try that
+    /// succeeds, even for an instant, would refuse a writer that opens the log just then. What cannot be told (another
+    /// host, another container) is nobody.
+    pub fn held_by(&self) -> Result<Option<Holder>> {
+        let Some(holder) = self.holder()?.filter(|holder| holder.host == *HOST_NAME) else { return Ok(None) };
+        let held = self.file.is_locked_by(holder.pid).map_err(|error| Error::io("read", &self.path, error))?;
+        Ok(held.then_some(holder))
+    }
+
     /// The live mark's bytes; who has the segment's key can parse them.
     pub fn mark_bytes(&self) -> Result<Option<[u8; MARK_LEN]>> {
         let mut bytes = [0; MARK_LEN];

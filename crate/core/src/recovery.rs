@@ -367,7 +367,7 @@ fn lost(survey: &Survey, chain: &Chain, attested: Position) -> Error {
 }
 
 /// Looks behind the frames for a footer of a segment that was sealed but not yet cut to length.
-fn footer_behind(window: &mut Window<'_>, frame_key: &[u8; 32], position: u64) -> Result<bool> {
+pub fn footer_behind(window: &mut Window<'_>, frame_key: &[u8; 32], position: u64) -> Result<bool> {
     let mut found = false;
     scan::each_step(window, position, format::INDEX_ENTRY_LEN, FOOTER_LEN, |bytes, at| {
         found |= Footer::parse(bytes, frame_key, at + FOOTER_LEN as u64).is_some();
