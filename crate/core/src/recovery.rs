@@ -397,6 +397,21 @@ fn repair(
     if let Some(torn) = torn {
         repair::cut(&*torn.file, &torn.path, 0)?;
     }
+    let end = active.place(chain.position);
+    if attested < end || tail == Tail::Torn {
+        if attested.segment < active.number || attested.position < FRAMES_START {
+            repair::rewrite_page_0(&*active.file, &active.path)?;
+        }
+        let from = if attested.segment == active.number { attested.position.max(FRAMES_START) } else { FRAMES_START };
+        repair::rewrite(&*active.file, &active.path, from, chain.position)?;
+        if tail == Tail::Torn {
+            repair::cut(&*active.file, &active.path, chain.position)?;
+        } else {
+            active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
+        }
+        write_slot(active, &mark_at(survey, chain, 0))?;
+    }
+    // A sealed segment promises a successor, so this comes after the active segment was made durable.
     if let Some((before, chain)) = unsealed {
         let index = if chain.walked_from == FRAMES_START {
             chain.index.clone()
@@ -411,23 +426,8 @@ fn repair(
             last_time: chain.replay.last_time,
             head: chain.replay.peaks.head(keys),
         };
-        // These frames were attested, but perhaps only by a header that survived in memory: rewrite nothing, the
-        // successor's header was written after their sync had returned.
+        // Its frames are durable: the successor's header, which states where they end, was written after their sync.
         sealing::seal(&*before.file, &before.path, keys, &before.frame_key, &summary, &index)?;
-    }
-    let end = active.place(chain.position);
-    if attested < end || tail == Tail::Torn {
-        if attested.segment < active.number || attested.position < FRAMES_START {
-            repair::rewrite_page_0(&*active.file, &active.path)?;
-        }
-        let from = if attested.segment == active.number { attested.position.max(FRAMES_START) } else { FRAMES_START };
-        repair::rewrite(&*active.file, &active.path, from, chain.position)?;
-        if tail == Tail::Torn {
-            repair::cut(&*active.file, &active.path, chain.position)?;
-        } else {
-            active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
-        }
-        write_slot(active, &mark_at(survey, chain, 0))?;
     }
     let identity = active.file.identity().map_err(|error| Error::io("fstat", &active.path, error))?;
     lock.write_mark(&mark_at(survey, chain, identity), &active.frame_key)?;
