@@ -84,11 +84,20 @@ pub fn log(host: &Host, dir: &Path, options: &Options, _lock: &LockFile) -> Resu
     file.set_len(0).map_err(|error| Error::io("ftruncate", &temporary, error))?;
     disk::write_all_at(&*file, &page, 0).map_err(|error| Error::io("write", &temporary, error))?;
     file.sync_all().map_err(|error| Error::io("fsync", &temporary, error))?;
+    sync_ancestors(disk, dir)?;
     disk.rename(&temporary, &path).map_err(|error| Error::io("rename", &path, error))?;
-    disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))?;
-    // The folder may have been made by the user a moment ago, and not be durable itself.
-    match dir.parent() {
-        Some(parent) => disk.sync_dir(parent).map_err(|error| Error::io("fsync", parent, error)),
-        None => Ok(()),
+    disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))
+}
+
+/// Makes the folder's own name durable, and those above it: the user, or an attempt that was killed, may have made
+/// them a moment ago. Before the log has its name, because later nobody would know that this is still to be done.
+fn sync_ancestors(disk: &dyn Disk, dir: &Path) -> Result<()> {
+    for ancestor in dir.ancestors().skip(1) {
+        match disk.sync_dir(ancestor) {
+            // Who may not even list a folder has made nothing in it.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            other => other.map_err(|error| Error::io("fsync", ancestor, error))?,
+        }
     }
+    Ok(())
 }

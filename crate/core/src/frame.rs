@@ -221,17 +221,12 @@ pub struct FrameHashes {
 }
 
 /// Buffers for recomputing frames.
+#[derive(Default)]
 pub struct Rehasher {
     hasher: LeafHasher,
     raw: Vec<u8>,
     columns: Columns,
     leaves: Vec<Hash>,
-}
-
-impl Default for Rehasher {
-    fn default() -> Self {
-        Self { hasher: LeafHasher::new(), raw: Vec::new(), columns: Columns::default(), leaves: Vec::new() }
-    }
 }
 
 impl Rehasher {

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod catalogue;
 pub mod chain;
 pub mod compress;
@@ -29,6 +30,8 @@ pub mod repair;
 pub mod scan;
 pub mod sealing;
 pub mod segment;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 pub mod stated;
 pub mod stats;
 pub mod verify;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::cache::FrameCache;
 use crate::catalogue::Catalogue;
 use crate::create;
 use crate::disk::EntryKind;
@@ -19,7 +20,8 @@ use crate::repair::Cut;
 use crate::stats::Stats;
 use crate::writer::{Done, Head, Start, Writer};
 
-/// Learns what becomes durable. Called on engine threads, one call at a time for each log.
+/// Learns what becomes durable. Called on engine threads, one call at a time for each log; nothing comes after
+/// `failed`. Must be quick, and must not call back into the log.
 pub trait Listener: Send + Sync {
     /// Everything below `head.size` is durable.
     fn durable(&self, head: Head);
@@ -37,8 +39,12 @@ pub struct Shared {
     pub options: Options,
     /// Keys.
     pub keys: Arc<Keys>,
+    /// The device that holds the folder.
+    pub device: u64,
     /// Where records are.
     pub catalogue: Catalogue,
+    /// Frames read lately.
+    pub cache: FrameCache,
     /// Who is told.
     pub listener: Arc<dyn Listener>,
     end: Mutex<End>,
@@ -82,6 +88,10 @@ impl Shared {
         }
         end.head = head;
         end.last_time = last_time;
+        // Under the lock: no watermark can slip behind a failure.
+        if self.writer.is_some() {
+            self.listener.durable(head);
+        }
         true
     }
 
@@ -93,7 +103,6 @@ impl Shared {
         }
         let first = Arc::new(error);
         end.failure = Some(Arc::clone(&first));
-        drop(end);
         self.listener.failed(&first);
         first
     }
@@ -134,6 +143,7 @@ impl Log {
             return Err(Error::Exists { path: dir });
         }
         let recovered = recovery::recover(disk, &dir, &options, Some(&lock))?;
+        lock.write_holder()?;
         Self::assemble(host, dir, options, listener, recovered, Some(lock), None)
     }
 
@@ -156,7 +166,22 @@ impl Log {
             None => None,
         };
         let follower = follower.map(Mutex::new);
-        let shared = Shared { host, dir, options, keys, catalogue, listener, end: Mutex::new(end), writer, follower };
+        let volume = host.disk.volume(&dir).map_err(|error| Error::io("statfs", &dir, error))?;
+        let device = volume.device;
+        let cache = FrameCache::new(options.cache_bytes);
+        let shared = Shared {
+            host,
+            dir,
+            options,
+            keys,
+            device,
+            catalogue,
+            cache,
+            listener,
+            end: Mutex::new(end),
+            writer,
+            follower,
+        };
         Ok(Self { shared: Arc::new(shared), encoding: encoding.into(), first_offset, cut: cut.map(Arc::new) })
     }
 

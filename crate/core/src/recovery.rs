@@ -116,9 +116,9 @@ fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Res
         Opened::Blank(blank) => {
             let mut window = Window::new(&*blank.file, &blank.path, blank.len);
             if window.first_nonzero(0)?.is_none() {
-                spare = Some(blank)
+                spare = Some(blank);
             } else {
-                torn = Some(blank)
+                torn = Some(blank);
             }
             numbers.pop();
             segment::open(disk, dir, newest - 1, access)?
@@ -291,7 +291,8 @@ fn live_mark(disk: &dyn Disk, dir: &Path, active: &Segment, torn: Option<&Blank>
 /// A: the highest position that something on disk states to be durable, and the marks in the active segment.
 fn evidence(survey: &Survey) -> Result<(Position, Vec<Mark>)> {
     let active = &survey.active;
-    let mut attested = active.place(0);
+    // The header of segment 1 was durable before the file had its name; a later one comes with its first group.
+    let mut attested = active.place(if active.number == 1 { FRAMES_START } else { 0 });
     let mut marks: Vec<Mark> = active.slot_mark()?.into_iter().collect();
     if let Some(mark) = &survey.live_mark {
         attested = attested.max(Position { segment: mark.segment, position: mark.position });
@@ -321,32 +322,34 @@ enum Tail {
 
 fn decide(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Position, Tail)> {
     let active = &survey.active;
-    let sealed = active.footer(&survey.keys)?.is_some();
     let mut window = Window::new(&*active.file, &active.path, active.len);
-    if sealed || footer_behind(&mut window, &active.frame_key, chain.position)? {
+    let tail = if window.first_nonzero(chain.position)?.is_none() { Tail::Clean } else { Tail::Torn };
+    if tail == Tail::Torn {
         // A footer is written only when the successor is durable.
-        return Err(match &survey.torn {
-            Some(torn) => no_header(torn, "the segment header is damaged, and the segment before is sealed"),
-            None => missing(survey.active.path.parent().unwrap_or(&active.path), active.number + 1),
-        });
+        if footer_behind(&mut window, &active.frame_key, chain.position)? {
+            return Err(lost_successor(survey, active.number + 1, "the segment before it is sealed"));
+        }
+        attested = attested.max(scan::later_evidence(&mut window, &active.frame_key, chain.position)?);
     }
-    attested = attested.max(scan::later_evidence(&mut window, &active.frame_key, chain.position)?);
     if attested.segment > active.number {
-        return Err(match &survey.torn {
-            Some(torn) => {
-                no_header(torn, "the segment header is damaged, and later bytes attest records of the segment")
-            }
-            None => missing(survey.active.path.parent().unwrap_or(&active.path), attested.segment),
-        });
+        return Err(lost_successor(survey, attested.segment, "its records were durable"));
     }
-    let tail = match window.first_nonzero(chain.position)? {
-        None => Tail::Clean,
-        Some(_) => Tail::Torn,
-    };
     if attested > active.place(chain.position) {
         return Err(lost(survey, chain, attested));
     }
     Ok((attested, tail))
+}
+
+/// The segment after the active one must be there, and is not.
+fn lost_successor(survey: &Survey, number: u32, evidence: &str) -> Error {
+    match &survey.torn {
+        Some(torn) => no_header(torn, &format!("the segment header is damaged, and {evidence}")),
+        None => {
+            let dir = survey.active.path.parent().unwrap_or(&survey.active.path);
+            let what = format!("the segment is missing or empty, and {evidence}");
+            Error::corrupt(Damage::new(what, &segment::path_of(dir, number)))
+        }
+    }
 }
 
 /// What was durable is not there.
@@ -382,6 +385,8 @@ fn repair(
     lock: &LockFile,
 ) -> Result<Option<Cut>> {
     let Survey { active, keys, torn, unsealed, .. } = survey;
+    // The names may live in memory only: whoever made them was killed before this sync, or was told that it failed.
+    disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))?;
     let mut cut = None;
     if let Some(torn) = torn {
         cut = Some(repair::save_tail(disk, dir, torn.number, &*torn.file, &torn.path, 0)?);
@@ -391,24 +396,6 @@ fn repair(
     }
     if let Some(torn) = torn {
         repair::cut(&*torn.file, &torn.path, 0)?;
-    }
-    if let Some((before, chain)) = unsealed {
-        let index = if chain.walked_from == FRAMES_START {
-            chain.index.clone()
-        } else {
-            before.walk_index(FRAMES_START, chain.position)?
-        };
-        let summary = Summary {
-            segment: before.number,
-            frames_end: chain.position,
-            first_offset: before.header.first_offset,
-            end_offset: chain.replay.peaks.size(),
-            last_time: chain.replay.last_time,
-            head: chain.replay.peaks.head(keys),
-        };
-        // These frames were attested, but perhaps only by a header that survived in memory: rewrite nothing, the
-        // successor's header was written after their sync had returned.
-        sealing::seal(&*before.file, &before.path, keys, &before.frame_key, &summary, &index)?;
     }
     let end = active.place(chain.position);
     if attested < end || tail == Tail::Torn {
@@ -423,6 +410,24 @@ fn repair(
             active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
         }
         write_slot(active, &mark_at(survey, chain, 0))?;
+    }
+    // A sealed segment promises a successor, so this comes after the active segment was made durable.
+    if let Some((before, chain)) = unsealed {
+        let index = if chain.walked_from == FRAMES_START {
+            chain.index.clone()
+        } else {
+            before.walk_index(FRAMES_START, chain.position)?
+        };
+        let summary = Summary {
+            segment: before.number,
+            frames_end: chain.position,
+            first_offset: before.header.first_offset,
+            end_offset: chain.replay.peaks.size(),
+            last_time: chain.replay.last_time,
+            head: chain.replay.peaks.head(keys),
+        };
+        // Its frames are durable: the successor's header, which states where they end, was written after their sync.
+        sealing::seal(&*before.file, &before.path, keys, &before.frame_key, &summary, &index)?;
     }
     let identity = active.file.identity().map_err(|error| Error::io("fstat", &active.path, error))?;
     lock.write_mark(&mark_at(survey, chain, identity), &active.frame_key)?;

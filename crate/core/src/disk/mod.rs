@@ -7,7 +7,10 @@
 //! return both.
 
 pub mod file;
+pub mod memory;
+#[cfg(any(test, feature = "simulation"))]
 pub mod sim;
+mod tree;
 
 use std::io;
 use std::path::Path;

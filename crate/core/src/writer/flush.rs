@@ -1,7 +1,10 @@
 //! Stage 2, I/O: stamp, write, sync, mark. Nothing of a group is written before the sync of the group before it has
 //! returned, so every frame can state what was durable when it was written.
 
+use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::chain::Chain;
 use crate::disk;
@@ -12,8 +15,9 @@ use crate::log::Shared;
 use crate::options::{Durability, Options};
 use crate::sealing::Summary;
 use crate::segment::Segment;
-use crate::stats::{Histogram, Stats};
+use crate::stats::Counters;
 
+use super::prefill::Prefill;
 use super::prepare::{Prepared, Preparer};
 use super::rotation::{Sealable, Spare};
 use super::{Head, syncs_every_group};
@@ -51,15 +55,19 @@ pub struct Flusher {
     state_position: u64,
     /// What a slot of page 0 states.
     slot_position: u64,
-    groups: u64,
-    records: u64,
-    payload_bytes: u64,
-    stored_bytes: u64,
-    sync_micros: Histogram,
+    prefill: Prefill,
+    counters: Arc<Mutex<Counters>>,
 }
 
 impl Flusher {
-    pub fn new(options: &Options, lock: LockFile, active: Segment, chain: &Chain, head: Head) -> Result<Self> {
+    pub fn new(
+        options: &Options,
+        lock: LockFile,
+        active: Segment,
+        chain: &Chain,
+        head: Head,
+        counters: Arc<Mutex<Counters>>,
+    ) -> Result<Self> {
         let identity = active.file.identity().map_err(|error| Error::io("fstat", &active.path, error))?;
         let slot_position = active.slot_mark()?.map_or(0, |mark| mark.position);
         let point = Point { head, place: active.place(chain.position), last_time: chain.replay.last_time };
@@ -74,11 +82,8 @@ impl Flusher {
             synced: point,
             state_position: chain.state_position,
             slot_position,
-            groups: 0,
-            records: 0,
-            payload_bytes: 0,
-            stored_bytes: 0,
-            sync_micros: Histogram::default(),
+            prefill: Prefill::new(),
+            counters,
         })
     }
 
@@ -117,9 +122,12 @@ impl Flusher {
                 .map_err(|error| Error::io("write", &self.active.path, error))?;
             self.count(part);
         }
-        if syncs_every_group(self.durability) {
+        self.counters.lock().groups += 1;
+        // The segment before is sealed once this returns, and a sealed segment promises a successor.
+        if syncs_every_group(self.durability) || sealable.is_some() {
             self.sync(log)?;
         }
+        self.prefill.note_group(group.iter().map(|part| part.bytes.len() as u64).sum());
         for part in &group {
             log.catalogue.extend_active(&part.index, part.position + part.bytes.len() as u64);
         }
@@ -133,17 +141,17 @@ impl Flusher {
             last_time: part.last_time,
         };
         self.state_position = part.state_position.unwrap_or(self.state_position);
-        self.groups += 1;
-        self.records += part.records;
-        self.payload_bytes += part.payload_bytes;
-        self.stored_bytes += part.bytes.len() as u64;
+        let mut counters = self.counters.lock();
+        counters.records += part.records;
+        counters.payload_bytes += part.payload_bytes;
+        counters.stored_bytes += part.bytes.len() as u64;
     }
 
     /// Makes everything written durable, then says so in the live mark.
     pub fn sync(&mut self, log: &Shared) -> Result<()> {
         let started = Instant::now();
         self.active.file.sync_data().map_err(|error| Error::io("fdatasync", &self.active.path, error))?;
-        self.sync_micros.record(started.elapsed());
+        self.counters.lock().sync_micros.record(started.elapsed());
         self.synced = self.written;
         // Another file of this log may have failed meanwhile: then nothing more is stated to be durable.
         if log.failure().is_none() {
@@ -196,6 +204,7 @@ impl Flusher {
         let old = std::mem::replace(&mut self.active, Segment { number, path, file, len: PAGE_LEN, header, frame_key });
         self.state_position = 0;
         self.slot_position = 0;
+        self.prefill.rotated();
         let summary = Summary {
             segment: old.number,
             frames_end: self.written.place.position,
@@ -207,6 +216,14 @@ impl Flusher {
         Ok(Sealable { segment: old, summary })
     }
 
+    /// Fills a little space ahead, where that makes small appends faster.
+    pub fn prefill(&mut self, log: &Shared) -> Result<()> {
+        if !syncs_every_group(self.durability) {
+            return Ok(());
+        }
+        self.prefill.fill(&*log.host.disk, &self.active, self.written.place.position, self.segment_bytes)
+    }
+
     /// The end of a clean close: a state frame, the mark in page 0, an empty spare.
     pub fn close(&mut self, log: &Shared, preparer: &mut Preparer, spare: Option<Spare>) -> Result<()> {
         if let Some(part) = preparer.closing_part(&log.keys) {
@@ -216,10 +233,15 @@ impl Flusher {
             self.sync(log)?;
         }
         self.mark_slot()?;
+        // Reopening then need not look through prefilled space.
+        let Segment { file, path, .. } = &self.active;
+        let end = self.synced.place.position;
+        if file.len().map_err(|error| Error::io("fstat", path, error))? > end {
+            crate::repair::cut(&**file, path, end)?;
+        }
         if let Some(spare) = spare {
             let len = spare.file.len().map_err(|error| Error::io("fstat", &spare.path, error))?;
             if len > 0 {
-                // Reopening then need not look through a prefilled file.
                 crate::repair::cut(&*spare.file, &spare.path, 0)?;
             }
         }
@@ -229,16 +251,5 @@ impl Flusher {
     /// Releases the writer lock.
     pub fn release(&mut self) {
         self.lock = None;
-    }
-
-    /// Counters since the log was opened.
-    pub fn stats(&self) -> Stats {
-        Stats {
-            records: self.records,
-            groups: self.groups,
-            payload_bytes: self.payload_bytes,
-            stored_bytes: self.stored_bytes,
-            sync_micros: self.sync_micros.summary(),
-        }
     }
 }

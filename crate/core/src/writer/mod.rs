@@ -12,6 +12,7 @@
 
 mod background;
 mod flush;
+mod prefill;
 mod prepare;
 mod rotation;
 
@@ -30,7 +31,7 @@ use crate::lock::LockFile;
 use crate::log::Shared;
 use crate::options::{Durability, Options};
 use crate::segment::Segment;
-use crate::stats::Stats;
+use crate::stats::{Counters, Stats};
 
 use flush::{Flushed, Flusher};
 use prepare::{Prepared, Preparer, Submission};
@@ -58,6 +59,8 @@ pub struct Writer {
     queue: Mutex<Queue>,
     preparer: Mutex<Preparer>,
     flusher: Mutex<Flusher>,
+    /// Apart from the flusher, whose lock is held over whole syncs.
+    counters: Arc<Mutex<Counters>>,
 }
 
 /// What waits where, and who is at work. Held for moments only, never across I/O or hashing.
@@ -128,6 +131,15 @@ impl Queue {
         group
     }
 
+    /// Forgets everything that waits: the log has stopped, and its listener was told.
+    fn abandon(&mut self) {
+        self.pending.clear();
+        self.prepared.clear();
+        self.prepared_bytes = 0;
+        self.paused = false;
+        self.wants_spare = false;
+    }
+
     fn put_back(&mut self, group: Vec<Prepared>) {
         self.prepared_bytes += group.iter().map(|part| part.bytes.len()).sum::<usize>();
         for part in group.into_iter().rev() {
@@ -179,10 +191,12 @@ impl Writer {
             state: State::Open,
             close: None,
         };
+        let counters = Arc::new(Mutex::new(Counters::default()));
         Ok(Self {
             queue: Mutex::new(queue),
             preparer: Mutex::new(Preparer::new(host, options, &active.header, chain)),
-            flusher: Mutex::new(Flusher::new(options, lock, active, chain, head)?),
+            flusher: Mutex::new(Flusher::new(options, lock, active, chain, head, Arc::clone(&counters))?),
+            counters,
         })
     }
 
@@ -247,9 +261,9 @@ impl Writer {
         log.host.executor.clone().spawn(Class::Background, Box::new(move || finish_if_idle(&log)));
     }
 
-    /// What the pipeline has done so far.
+    /// What the pipeline has done so far; never waits for the disk.
     pub fn stats(&self) -> Stats {
-        self.flusher.lock().stats()
+        self.counters.lock().stats()
     }
 
     /// Bytes waiting in the pipeline, for tests of its bounds.
@@ -262,12 +276,17 @@ impl Writer {
 fn spawn(log: &Arc<Shared>, stage: fn(&Arc<Shared>)) {
     let log = Arc::clone(log);
     log.host.executor.clone().spawn(
-        Class::Pipeline,
+        Class::Pipeline { device: log.device },
         Box::new(move || {
             // A defect in the engine must not kill the host, and nobody may wait for ever: it stops this log.
             let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stage(&log)));
             if let Err(panic) = caught {
                 fail(&log, Error::Internal(panic_words(&*panic)));
+                if let Some(writer) = log.writer() {
+                    let mut queue = writer.queue.lock();
+                    (queue.preparing, queue.flushing) = (false, false);
+                }
+                finish_if_idle(&log);
             }
         }),
     );
@@ -285,6 +304,10 @@ fn run_stage_1(log: &Arc<Shared>) {
     let mut preparer = writer.preparer.lock();
     loop {
         if log.failure().is_some() {
+            preparer.abandon();
+            let mut queue = writer.queue.lock();
+            queue.abandon();
+            queue.preparing = false;
             break;
         }
         if preparer.is_empty() {
@@ -293,9 +316,8 @@ fn run_stage_1(log: &Arc<Shared>) {
         let part = match preparer.next_part(log) {
             Ok(part) => part,
             Err(error) => {
-                drop(preparer);
                 fail(log, error);
-                break;
+                continue;
             }
         };
         let mut queue = writer.queue.lock();
@@ -330,6 +352,7 @@ fn run_stage_1(log: &Arc<Shared>) {
         }
         return finish_if_idle(log);
     }
+    drop(preparer);
     finish_if_idle(log);
 }
 
@@ -340,6 +363,7 @@ fn run_stage_2(log: &Arc<Shared>) {
     loop {
         let mut queue = writer.queue.lock();
         if log.failure().is_some() {
+            queue.abandon();
             queue.flushing = false;
             break;
         }
@@ -380,7 +404,12 @@ fn run_stage_2(log: &Arc<Shared>) {
             spawn(log, run_stage_1);
         }
         match flusher.flush(log, group) {
-            Ok(flushed) => publish(log, writer, &flusher, flushed),
+            Ok(flushed) => {
+                publish(log, writer, &flusher, flushed);
+                if let Err(error) = flusher.prefill(log) {
+                    fail(log, error);
+                }
+            }
             Err(error) => fail(log, error),
         }
     }
@@ -403,8 +432,8 @@ fn publish(log: &Arc<Shared>, writer: &Writer, flusher: &Flusher, flushed: Flush
     let wants_spare = flusher.wants_spare() && queue.spare.is_none() && background::claim(&mut queue);
     let groups = queue.groups;
     drop(queue);
-    log.listener.durable(head);
-    answer(ready, head);
+    // With durability 'os' more was written than synced: a flush states what the device has.
+    answer(ready, flusher.synced_head());
     if arm {
         background::arm_quiet_timer(log, groups);
     }
@@ -426,11 +455,7 @@ fn fail(log: &Arc<Shared>, error: Error) {
     let Some(writer) = log.writer() else { return };
     let cause = log.poison(error);
     let mut queue = writer.queue.lock();
-    queue.pending.clear();
-    queue.prepared.clear();
-    queue.prepared_bytes = 0;
-    queue.paused = false;
-    queue.wants_spare = false;
+    queue.abandon();
     let waiters = std::mem::take(&mut queue.waiters);
     drop(queue);
     for waiter in waiters {

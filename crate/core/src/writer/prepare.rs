@@ -143,6 +143,11 @@ impl Preparer {
         self.input.is_empty()
     }
 
+    /// Forgets the input: the log has stopped.
+    pub fn abandon(&mut self) {
+        self.input.clear();
+    }
+
     /// Takes everything that waits.
     pub fn take_in(&mut self, pending: &mut VecDeque<Submission>) {
         if self.input.is_empty() {

@@ -1,0 +1,206 @@
+/**
+ * A `Binding` in memory, for unit tests of the facade's protocol and nothing else. Nothing happens by itself: a test
+ * says when records become durable, when the log fails and when requests are answered, and sees every call.
+ */
+import type {
+  Binding,
+  NativeChunk,
+  NativeError,
+  NativeEvent,
+  NativeOpened,
+  NativeOpenOptions,
+  NativeReadRequest,
+  NativeStats,
+} from '../../lib/native.js'
+
+export const FAKE_ID = 'ab'.repeat(32)
+
+export interface Submission {
+  log: number
+  payloads: Buffer[]
+  batches: number[]
+}
+
+const hashOf = (size: number) => {
+  const hash = Buffer.alloc(32)
+  hash.writeDoubleBE(size)
+  return new Uint8Array(hash)
+}
+
+export class FakeBinding implements Binding {
+  /** Every `submit`, copied as the addon would. */
+  submissions: Submission[] = []
+  /** All calls of `hold`. */
+  holds: boolean[] = []
+  cancelled: number[] = []
+  connects = 0
+  flushSyncs = 0
+  closeAlls = 0
+  opens: { request: number; dir: string; options: NativeOpenOptions }[] = []
+  reads: { request: number; options: NativeReadRequest }[] = []
+  verifies: number[] = []
+  refreshes: number[] = []
+  records: Buffer[] = []
+  durableSize = 0
+  /** What the next submits return, without taking anything. */
+  refuse: NativeError | undefined
+  /** Answer read requests at once (default), or when `answerRead` is called. */
+  autoRead = true
+  /** Keep copies of payloads; off to time the facade alone. */
+  keep = true
+  submitted = 0
+  #events: NativeEvent[] = []
+  #onEvents = () => {}
+  #pendingFlushes: { request: number; size: number }[] = []
+  #closing: { request: number; error?: NativeError } | undefined
+
+  connect(onEvents: () => void): void {
+    this.connects++
+    this.#onEvents = onEvents
+  }
+
+  drain(): NativeEvent[] {
+    return this.#events.splice(0)
+  }
+
+  hold(keepAlive: boolean): void {
+    this.holds.push(keepAlive)
+  }
+
+  /** Queues events and wakes the facade, as the thread-safe function would. */
+  emit(...events: NativeEvent[]): void {
+    this.#events.push(...events)
+    this.#onEvents()
+  }
+
+  done(request: number, value?: unknown): void {
+    this.emit({ type: 'done', request, value })
+  }
+
+  fail(request: number, error: NativeError): void {
+    this.emit({ type: 'done', request, error })
+  }
+
+  /** Makes records durable, all that were submitted or up to `size`, and answers the flushes that this covers. */
+  sync(size = this.submitted): void {
+    this.durableSize = size
+    this.emit({ type: 'durable', log: 1, size, hash: hashOf(size) })
+    const answered = this.#pendingFlushes.filter(flush => flush.size <= size)
+    this.#pendingFlushes = this.#pendingFlushes.filter(flush => flush.size > size)
+    for (const { request } of answered) this.done(request, { size, hash: hashOf(size) })
+  }
+
+  /** Answers the `close` that waits. */
+  finishClose(error?: NativeError): void {
+    const { request } = this.#closing!
+    this.emit(error === undefined ? { type: 'done', request } : { type: 'done', request, error })
+  }
+
+  open(request: number, dir: string, options: NativeOpenOptions): void {
+    this.opens.push({ request, dir, options })
+  }
+
+  answerOpen(value: Partial<NativeOpened> = {}): void {
+    const { request, dir, options } = this.opens.at(-1)!
+    const size = this.durableSize
+    const opened = { log: 1, location: dir, id: FAKE_ID, size, hash: hashOf(size), firstOffset: 0 }
+    this.done(request, { ...opened, encoding: options.encoding, ...value })
+  }
+
+  submit(log: number, payloads: Uint8Array, lengths: Uint32Array, batches: Uint32Array): NativeError | undefined {
+    if (this.refuse !== undefined) return this.refuse
+    this.submitted += lengths.length
+    if (!this.keep) return undefined
+    const copy = Buffer.from(payloads)
+    let at = 0
+    const split = Array.from(lengths, length => {
+      at += length
+      return copy.subarray(at - length, at)
+    })
+    if (at !== copy.length) throw new Error(`lengths add up to ${at}, payloads have ${copy.length} bytes`)
+    const count = batches.reduce((sum, batch) => sum + batch, 0)
+    if (count !== lengths.length) throw new Error(`batches add up to ${count}, there are ${lengths.length} records`)
+    this.submissions.push({ log, payloads: split, batches: [...batches] })
+    this.records.push(...split)
+    return undefined
+  }
+
+  flush(request: number): void {
+    this.#pendingFlushes.push({ request, size: this.submitted })
+  }
+
+  flushSync(): NativeError | undefined {
+    this.flushSyncs++
+    return undefined
+  }
+
+  close(request: number): void {
+    this.#closing = { request }
+  }
+
+  closeAllSync(): void {
+    this.closeAlls++
+  }
+
+  read(request: number, _log: number, options: NativeReadRequest): void {
+    this.reads.push({ request, options })
+    if (this.autoRead) queueMicrotask(() => this.answerRead(request))
+  }
+
+  answerRead(request: number): void {
+    const { options } = this.reads.find(read => read.request === request)!
+    this.done(request, this.#chunk(options))
+  }
+
+  #chunk({ from, to, maxBytes, maxRecords, reverse }: NativeReadRequest): NativeChunk {
+    const taken: number[] = []
+    let bytes = 0
+    for (let left = to - from; left > 0 && taken.length < maxRecords; left--) {
+      const offset = reverse ? from + left - 1 : to - left
+      bytes += this.records[offset]!.length
+      if (taken.length > 0 && bytes > maxBytes) break
+      taken.push(offset)
+    }
+    taken.sort((a, b) => a - b)
+    const payloads = taken.map(offset => this.records[offset]!)
+    const head = Buffer.alloc(12 * taken.length)
+    let end = 0
+    for (const [index, payload] of payloads.entries()) {
+      head.writeDoubleLE(1_000 + taken[index]!, 8 * index)
+      end += payload.length
+      head.writeUInt32LE(end, 8 * taken.length + 4 * index)
+    }
+    const buffer = new Uint8Array(Buffer.concat([head, ...payloads]))
+    const next = reverse ? { from, to: taken[0]! } : { from: taken.at(-1)! + 1, to }
+    return { offset: taken[0]!, count: taken.length, buffer, ...next }
+  }
+
+  refresh(request: number): void {
+    this.refreshes.push(request)
+    queueMicrotask(() => this.done(request, { size: this.durableSize, hash: hashOf(this.durableSize) }))
+  }
+
+  offsetAt(request: number, _log: number, ms: number): void {
+    queueMicrotask(() => this.done(request, Math.min(Math.max(ms - 1_000, 0), this.durableSize)))
+  }
+
+  verify(request: number): void {
+    this.verifies.push(request)
+  }
+
+  verifyDir(request: number): void {
+    this.verifies.push(request)
+  }
+
+  inspect(request: number): void {
+    this.verifies.push(request)
+  }
+
+  cancel(request: number): void {
+    this.cancelled.push(request)
+  }
+
+  stats(): NativeStats {
+    return { records: 0, groups: 0, payloadBytes: 0, storedBytes: 0, syncMicros: { p50: 0, p99: 0, max: 0 } }
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * One side of one workload, in a process of its own: a heap full of one side's garbage, a pool of threads or a native
+ * crash then never counts against another side. The processes stay alive from round to round, so code is warm, and
+ * run one at a time, so they do not compete.
+ */
+import { auditEvents } from './events.mjs'
+
+/** @type {Record<string, { peer: string, options: object }>} The same peer, used differently. */
+const variants = {
+  'varve-none': { peer: 'varve', options: { compression: 'none' } },
+  'varve-each': { peer: 'varve', options: {} },
+}
+
+/** @type {import('./types.d.ts').Workload} */
+let workload
+/** @type {import('./types.d.ts').Context} */
+let context
+
+/** @type {Record<string, (args: any) => Promise<object>>} */
+const commands = {
+  async start({ workload: name, side, dir, plan, storeOptions }) {
+    const { peer, options } = variants[side] ?? { peer: side, options: storeOptions }
+    const { openStore } = await import(`./peers/${peer}.mjs`)
+    workload = (await import(`./workloads/${name}.mjs`)).default
+    context = { side, plan, events: auditEvents(), store: await openStore(dir, options) }
+    return (await workload.prepare?.(context)) ?? {}
+  },
+  async round({ round }) {
+    globalThis.gc?.()
+    const before = process.cpuUsage()
+    const result = await workload.round({ ...context, round })
+    const { user, system } = process.cpuUsage(before)
+    return { ...result, cpuMicros: (user + system) / result.records }
+  },
+  async stop() {
+    await context?.store.close()
+    return {}
+  },
+}
+
+process.on('message', async ({ command, ...args }) => {
+  try {
+    process.send?.({ result: await commands[command](args) })
+  } catch (error) {
+    process.send?.({ error: error instanceof Error ? error.message : String(error) })
+  }
+  if (command === 'stop') process.disconnect()
+})

@@ -1,0 +1,151 @@
+//! One environment's state: from `connect` until its cleanup hook.
+//!
+//! A thread can have several (each loading of the addon makes a `napi_env` of its own), so they are told apart by it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::bindgen_prelude::{Function, Object};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Result, Status};
+use napi_derive::napi;
+use parking_lot::Mutex;
+use varve_core::disk::file::FileDisk;
+use varve_core::host::{Host, SystemClock, SystemEntropy};
+use varve_core::pool::Pool;
+
+use crate::events::{Event, Queue};
+use crate::logs::Logs;
+use crate::objects;
+use crate::raw;
+use crate::requests::Requests;
+
+/// How long an ending worker waits for its logs to be flushed and closed.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The one thread-safe function of an environment; it does not keep the event loop alive by itself.
+pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
+
+/// What one environment has.
+pub struct Environment {
+    /// Its open logs.
+    pub logs: Arc<Logs>,
+    /// What it waits for.
+    pub requests: Requests,
+    /// Disk, threads, clock.
+    pub host: Host,
+    inbox: Mutex<Inbox>,
+}
+
+struct Inbox {
+    queue: Queue,
+    /// The wake-up is on its way: JS will drain.
+    woken: bool,
+    /// None once the environment ends: then nothing is queued any more.
+    wake: Option<Arc<Wake>>,
+}
+
+thread_local! {
+    static ENVIRONMENTS: RefCell<Vec<(usize, Arc<Environment>)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Environment {
+    /// The environment of the running call.
+    pub fn of(env: &Env) -> Result<Arc<Self>> {
+        Self::with(env, Arc::clone)
+    }
+
+    /// Calls `f` with the environment of the running call; spares a reference count.
+    pub fn with<T>(env: &Env, f: impl FnOnce(&Arc<Self>) -> T) -> Result<T> {
+        let key = env.raw() as usize;
+        ENVIRONMENTS.with_borrow(|all| {
+            let found = all.iter().find(|(of, _)| *of == key);
+            let found = found.ok_or_else(|| napi::Error::new(Status::InvalidArg, "call connect first"));
+            found.map(|(_, environment)| f(environment))
+        })
+    }
+
+    /// Queues an event, and wakes JS unless it is awake already. Any thread.
+    pub fn push(&self, event: Event) {
+        let mut inbox = self.inbox.lock();
+        let Some(wake) = &inbox.wake else { return };
+        if !inbox.woken {
+            // Under the lock, so that the function is not released meanwhile. It neither waits nor runs JS.
+            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+        inbox.woken = true;
+        inbox.queue.push(event);
+    }
+
+    fn take_events(&self) -> Vec<Event> {
+        let mut inbox = self.inbox.lock();
+        inbox.woken = false;
+        inbox.queue.take()
+    }
+
+    /// The environment ends: its JS is gone, its logs are flushed and closed.
+    fn end(&self) {
+        let mut inbox = self.inbox.lock();
+        let wake = inbox.wake.take();
+        let dropped = inbox.queue.take();
+        drop(inbox);
+        // Released on its own thread, before Node finalizes it.
+        drop((wake, dropped));
+        self.requests.cancel_all();
+        self.logs.end(END_TIMEOUT);
+    }
+}
+
+/// Once per environment: `on_events` is called when events wait.
+#[napi(catch_unwind)]
+pub fn connect(env: Env, on_events: Function<'_, (), ()>) -> Result<()> {
+    if Environment::of(&env).is_ok() {
+        return Err(napi::Error::new(Status::InvalidArg, "connect was called before in this environment"));
+    }
+    let wake = on_events.build_threadsafe_function::<()>().weak::<true>().build()?;
+    let host = Host {
+        disk: Arc::new(FileDisk),
+        executor: Pool::global(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    };
+    let inbox = Inbox { queue: Queue::default(), woken: false, wake: Some(Arc::new(wake)) };
+    let environment = Arc::new(Environment {
+        logs: Arc::new(Logs::default()),
+        requests: Requests::default(),
+        host,
+        inbox: Mutex::new(inbox),
+    });
+    let key = env.raw() as usize;
+    ENVIRONMENTS.with_borrow_mut(|all| all.push((key, environment)));
+    // Hooks run last in, first out: this one before the thread-safe function's own.
+    env.add_env_cleanup_hook(key, forget)?;
+    Ok(())
+}
+
+fn forget(key: usize) {
+    let ended = ENVIRONMENTS.try_with(|all| {
+        let mut all = all.try_borrow_mut().ok()?;
+        let at = all.iter().position(|(of, _)| *of == key)?;
+        Some(all.swap_remove(at).1)
+    });
+    let Ok(Some(environment)) = ended else { return };
+    // A panic must not unwind into Node; the hook has reported it.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| environment.end()));
+}
+
+/// All queued events, oldest first.
+#[napi(catch_unwind)]
+pub fn drain(env: &Env) -> Result<Vec<Object<'_>>> {
+    let environment = Environment::of(env)?;
+    let events = environment.take_events();
+    events.into_iter().map(|event| objects::event(env, &environment, event)).collect()
+}
+
+/// Keeps the process alive exactly while the facade waits for something.
+#[napi(catch_unwind)]
+pub fn hold(env: &Env, keep_alive: bool) -> Result<()> {
+    let wake = Environment::with(env, |environment| environment.inbox.lock().wake.clone())?;
+    wake.map_or(Ok(()), |wake| raw::hold(env, &wake, keep_alive))
+}

@@ -1,0 +1,144 @@
+//! What engine threads have to tell an environment, and the queue it waits in.
+//!
+//! Of the watermarks of one log only the newest waits. It takes the place of the older one, ahead of everything
+//! pushed in between: earlier than it became true it cannot be seen, since it is true already.
+
+use std::collections::HashMap;
+
+use varve_core::error::{Error, Result};
+use varve_core::inspect::Info;
+use varve_core::verify::Report;
+use varve_core::writer::Head;
+
+/// How a request ended.
+pub type Outcome = Result<Answer>;
+
+/// One event, as in `NativeEvent`.
+pub enum Event {
+    /// Everything below `head.size` is durable.
+    Durable {
+        log: u32,
+        head: Head,
+    },
+    /// The log stopped.
+    Failed {
+        log: u32,
+        error: Error,
+    },
+    Progress {
+        request: i64,
+        bytes: u64,
+        total_bytes: u64,
+    },
+    Done {
+        request: i64,
+        outcome: Outcome,
+    },
+}
+
+/// The value of an answered request.
+pub enum Answer {
+    Nothing,
+    /// Handle of a log that was opened.
+    Opened(u32),
+    Head(Head),
+    Offset(u64),
+    Chunk(Chunk),
+    Report(Box<Report>),
+    Info(Box<Info>),
+}
+
+/// A run of records as `NativeChunk` wants it.
+pub struct Chunk {
+    pub offset: u64,
+    pub count: usize,
+    /// Times (f64) and ends (u32), little-endian.
+    pub table: Vec<u8>,
+    pub payloads: Vec<u8>,
+    pub from: u64,
+    pub to: u64,
+}
+
+/// Events in order of arrival.
+#[derive(Default)]
+pub struct Queue {
+    events: Vec<Event>,
+    /// Where in `events` the watermark of a log stands.
+    durable_at: HashMap<u32, usize>,
+}
+
+impl Queue {
+    /// Adds one.
+    pub fn push(&mut self, event: Event) {
+        match &event {
+            Event::Durable { log, .. } => {
+                if let Some(&at) = self.durable_at.get(log) {
+                    self.events[at] = event;
+                    return;
+                }
+                self.durable_at.insert(*log, self.events.len());
+            }
+            Event::Progress { request, .. } => {
+                // Only the newest is of interest. Something else in between is rare, and harmless.
+                if let Some(Event::Progress { request: last, .. }) = self.events.last()
+                    && last == request
+                {
+                    self.events.pop();
+                }
+            }
+            Event::Failed { .. } | Event::Done { .. } => {}
+        }
+        self.events.push(event);
+    }
+
+    /// Takes all of them.
+    pub fn take(&mut self) -> Vec<Event> {
+        self.durable_at.clear();
+        std::mem::take(&mut self.events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn durable(log: u32, size: u64) -> Event {
+        Event::Durable { log, head: Head { size, hash: [0; 32] } }
+    }
+
+    /// Events in short: d(log)=(size), f(log), p(bytes), a(request).
+    fn taken(queue: &mut Queue) -> String {
+        let words = queue.take().into_iter().map(|event| match event {
+            Event::Durable { log, head } => format!("d{log}={}", head.size),
+            Event::Failed { log, .. } => format!("f{log}"),
+            Event::Progress { bytes, .. } => format!("p{bytes}"),
+            Event::Done { request, .. } => format!("a{request}"),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn only_the_newest_watermark_of_a_log_waits_ahead_of_its_failure_and_answers() {
+        let mut queue = Queue::default();
+        queue.push(durable(1, 10));
+        queue.push(durable(2, 5));
+        queue.push(Event::Done { request: 7, outcome: Ok(Answer::Nothing) });
+        queue.push(durable(1, 20));
+        queue.push(Event::Failed { log: 1, error: Error::Aborted });
+        queue.push(durable(2, 6));
+        assert_eq!(taken(&mut queue), "d1=20 d2=6 a7 f1");
+        queue.push(durable(2, 7));
+        assert_eq!(taken(&mut queue), "d2=7");
+        assert_eq!(taken(&mut queue), "");
+    }
+
+    #[test]
+    fn only_the_newest_progress_waits() {
+        let mut queue = Queue::default();
+        for bytes in [1, 2, 3] {
+            queue.push(Event::Progress { request: 1, bytes, total_bytes: 9 });
+        }
+        queue.push(Event::Done { request: 1, outcome: Ok(Answer::Nothing) });
+        assert_eq!(taken(&mut queue), "p3 a1");
+    }
+}

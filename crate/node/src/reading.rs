@@ -1,0 +1,89 @@
+//! `read` and `offsetAt`, on engine threads.
+
+use napi::Env;
+use napi_derive::napi;
+use varve_core::error::{Error, Result};
+use varve_core::host::Class;
+use varve_core::reader::{ReadRequest, Records};
+
+use crate::environment::Environment;
+use crate::events::{Answer, Chunk};
+use crate::numbers::integer;
+use crate::requests::Reply;
+
+/// Stored bytes fetched at once, however many are asked for: LZ4 frames can grow 255-fold, and ends are 32 bits.
+const BYTES_MAX: u64 = 8 << 20;
+
+/// As in lib/native.ts.
+#[napi(object, object_to_js = false)]
+pub struct NativeReadRequest {
+    /// Inclusive.
+    pub from: f64,
+    /// Exclusive.
+    pub to: f64,
+    /// Bytes aimed at.
+    pub max_bytes: f64,
+    /// Most records.
+    pub max_records: f64,
+    /// The run that ends at `to`.
+    pub reverse: bool,
+    /// Recompute hashes.
+    pub verify: bool,
+}
+
+/// Reads a run of records; answered with `NativeChunk`.
+#[napi(catch_unwind)]
+pub fn read(env: Env, request: i64, log: u32, options: NativeReadRequest) -> napi::Result<()> {
+    let environment = Environment::of(&env)?;
+    let reply = Reply::begin(&environment, request);
+    match environment.logs.get(log).and_then(|log| Ok((log, parse(&options)?))) {
+        Ok((log, range)) => reply.work(Class::Read, move |_| Ok(Answer::Chunk(chunk(log.read(&range)?)))),
+        Err(error) => reply.send(Err(error)),
+    }
+    Ok(())
+}
+
+fn parse(options: &NativeReadRequest) -> Result<ReadRequest> {
+    Ok(ReadRequest {
+        from: integer("from", options.from)?,
+        to: integer("to", options.to)?,
+        max_bytes: integer("maxBytes", options.max_bytes)?.min(BYTES_MAX),
+        max_records: integer("maxRecords", options.max_records)?,
+        reverse: options.reverse,
+        verify: options.verify,
+    })
+}
+
+/// Lays times and ends out for JS here, so that the event loop only copies.
+fn chunk(records: Records) -> Chunk {
+    let count = records.len();
+    let mut table = Vec::with_capacity(count * 12);
+    for &time in &records.times {
+        table.extend_from_slice(&(time as f64).to_le_bytes());
+    }
+    for end in &records.ends {
+        table.extend_from_slice(&end.to_le_bytes());
+    }
+    let Records { offset, payloads, from, to, .. } = records;
+    Chunk { offset, count, table, payloads, from, to }
+}
+
+/// Offset of the first record with a time of at least `ms`.
+#[napi(catch_unwind)]
+pub fn offset_at(env: Env, request: i64, log: u32, ms: f64) -> napi::Result<()> {
+    let environment = Environment::of(&env)?;
+    let reply = Reply::begin(&environment, request);
+    match environment.logs.get(log).and_then(|log| Ok((log, time(ms)?))) {
+        Ok((log, ms)) => reply.work(Class::Read, move |_| log.offset_at(ms).map(Answer::Offset)),
+        Err(error) => reply.send(Err(error)),
+    }
+    Ok(())
+}
+
+/// Times are whole milliseconds since 1970, so any number has a least time that is not below it.
+fn time(ms: f64) -> Result<u64> {
+    if ms.is_nan() {
+        return Err(Error::Invalid("the time must be a number, got NaN".to_owned()));
+    }
+    Ok(ms.ceil().max(0.0) as u64)
+}

@@ -1,0 +1,24 @@
+/** varve: a durable, tamper-evident, append-only log. */
+export { VarveError, type VarveErrorCode, type VarveErrorDetails } from './errors.js'
+export { inspect, open, verify } from './open.js'
+export type {
+  AppendAllOptions,
+  AppendOptions,
+  AppendProgress,
+  Chunk,
+  Encoding,
+  Head,
+  Log,
+  LogInfo,
+  LogRecord,
+  OpenOptions,
+  Problem,
+  Reader,
+  ReadOptions,
+  Receipt,
+  Recovery,
+  Secret,
+  Stats,
+  VerifyOptions,
+  VerifyReport,
+} from './types.js'

@@ -1,0 +1,237 @@
+/** An open log: checks arguments, keeps its state, and hands each call to the writer, a reader or the addon. */
+import { appendAll } from './append-all.js'
+import type { Codec } from './encoding.js'
+import { closedError, failedError, fromNative, prunedError, type VarveError } from './errors.js'
+import { EXIT_TIMEOUT } from './exit.js'
+import type { NativeChunk, NativeError, NativeOpened, NativeReadRequest } from './native.js'
+import { appendOptions, bag, integer, milliseconds, optionalSignal, readOptions, verifyOptions } from './options.js'
+import { LogReader, type ReadSource, RecordChunk } from './reader.js'
+import { Mark } from './receipt.js'
+import { type Listener, type RequestOptions, request, type Session } from './session.js'
+import type {
+  AppendAllOptions,
+  AppendOptions,
+  AppendProgress,
+  Head,
+  Log,
+  LogRecord,
+  Reader,
+  ReadOptions,
+  Receipt,
+  Recovery,
+  Stats,
+  VerifyOptions,
+  VerifyReport,
+} from './types.js'
+import { Writer } from './writer.js'
+
+/** What `open` passes on besides what the addon answered. */
+export interface LogSettings {
+  codec: Codec
+  maxRecordBytes: number
+  maxPendingBytes: number
+  readOnly: boolean
+}
+
+type State = 'open' | 'closing' | 'closed'
+
+/** A log in a folder of this machine. See `Log` in types.ts for what its members promise. */
+export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
+  readonly location: string
+  readonly firstOffset: number
+  readonly recovery: Recovery | undefined
+  readonly #session: Session
+  readonly #handle: number
+  readonly #id: string
+  readonly #codec: Codec
+  readonly #readOnly: boolean
+  readonly #writer: Writer
+  #state: State = 'open'
+  #closing: Promise<void> | undefined
+  #exited = false
+
+  constructor(session: Session, opened: NativeOpened, settings: LogSettings) {
+    this.location = opened.location
+    this.firstOffset = opened.firstOffset
+    this.recovery = opened.recovery && Object.freeze({ ...opened.recovery })
+    this.#session = session
+    this.#handle = opened.log
+    this.#id = opened.id
+    this.#codec = settings.codec
+    this.#readOnly = settings.readOnly
+    this.#writer = new Writer(session, settings.codec, { ...settings, ...opened })
+    session.addLog(opened.log, this)
+  }
+
+  get head(): Head {
+    return this.#writer.mark.head
+  }
+
+  get failure(): VarveError | undefined {
+    return this.#writer.failure
+  }
+
+  get pendingBytes(): number {
+    return this.#writer.pendingBytes
+  }
+
+  append(value: In, options?: AppendOptions): Promise<Receipt> {
+    if (options === undefined) return this.#writer.append(value, undefined)
+    try {
+      return this.#writer.append(value, appendOptions(options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  appendBatch(values: readonly In[], options?: AppendOptions): Promise<Receipt> {
+    try {
+      return this.#writer.appendBatch(values, appendOptions(options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  appendAll(source: Iterable<In> | AsyncIterable<In>, options?: AppendAllOptions): Promise<AppendProgress> {
+    return appendAll(this.#writer, source, options)
+  }
+
+  async drained(options?: { signal?: AbortSignal }): Promise<void> {
+    return this.#writer.drained(optionalSignal(bag(options, ['signal'])))
+  }
+
+  async flush(): Promise<Head> {
+    this.#assertOpen()
+    if (this.#readOnly) return this.head
+    this.#writer.flush()
+    if (this.failure !== undefined) throw failedError(this.location, this.failure)
+    const mark = await this.#request(number => this.#session.binding.flush(number, this.#handle), {
+      convert: ({ size, hash }: { size: number; hash: Uint8Array }) => {
+        this.durable(size, hash)
+        return new Mark(this.#id, size, hash)
+      },
+    })
+    return mark.head
+  }
+
+  flushSync(): void {
+    if (this.#exited) return // the exit listener has flushed and closed everything
+    this.#assertOpen()
+    if (this.#readOnly) return
+    this.#writer.flush()
+    if (this.failure !== undefined) throw failedError(this.location, this.failure)
+    const error = this.#session.binding.flushSync(this.#handle, EXIT_TIMEOUT)
+    if (error !== undefined) throw fromNative(error)
+  }
+
+  async get(offset: number): Promise<LogRecord<Out> | undefined> {
+    integer('offset', offset, 0)
+    this.#assertOpen()
+    if (offset < this.firstOffset) throw prunedError(offset, this.firstOffset)
+    if (this.#readOnly && offset >= this.#writer.mark.size) await this.#refresh()
+    if (offset >= this.#writer.mark.size) return undefined
+    const range = { from: offset, to: offset + 1, maxBytes: 1, maxRecords: 1, reverse: false, verify: false }
+    return new RecordChunk<Out>(await this.fetch(range, undefined), this.#codec, false).record(0)
+  }
+
+  read(options?: ReadOptions): Reader<Out> {
+    return new LogReader<Out>(this, this.#codec, readOptions(options))
+  }
+
+  async offsetAt(ms: number | Date): Promise<number> {
+    const time = milliseconds(ms)
+    this.#assertOpen()
+    if (this.#readOnly) await this.#refresh()
+    return this.#request(number => this.#session.binding.offsetAt(number, this.#handle, time))
+  }
+
+  async verify(options?: VerifyOptions): Promise<VerifyReport> {
+    const { native, onProgress, signal } = verifyOptions(options, ['from', 'expectHead', 'signal', 'onProgress'])
+    this.#assertOpen()
+    const send = (number: number) => this.#session.binding.verify(number, this.#handle, native)
+    return this.#request(send, { signal, onProgress, stopAtClose: true })
+  }
+
+  stats(): Stats {
+    this.#assertOpen()
+    return { ...this.#session.binding.stats(this.#handle), pendingBytes: this.pendingBytes }
+  }
+
+  close(): Promise<void> {
+    if (this.#state === 'closed') return Promise.resolve()
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  // What follows is for the session and for readers.
+
+  durable(size: number, hash: Uint8Array): void {
+    this.#writer.durable(size, hash)
+  }
+
+  failed(error: NativeError): void {
+    this.#writer.failed(error)
+  }
+
+  exiting(): void {
+    this.#writer.flush()
+    this.#writer.close()
+    this.#state = 'closed'
+    this.#exited = true
+  }
+
+  async range(from: number | undefined): Promise<{ firstOffset: number; size: number }> {
+    this.#assertOpen()
+    if (from !== undefined && from < this.firstOffset) throw prunedError(from, this.firstOffset)
+    if (this.#readOnly) await this.#refresh()
+    return { firstOffset: this.firstOffset, size: this.#writer.mark.size }
+  }
+
+  async fetch(range: NativeReadRequest, signal: AbortSignal | undefined): Promise<NativeChunk> {
+    this.#assertOpen()
+    return this.#request(number => this.#session.binding.read(number, this.#handle, range), { signal })
+  }
+
+  /** Looks where the writer, in another process, is now. */
+  #refresh(): Promise<void> {
+    return this.#request(number => this.#session.binding.refresh(number, this.#handle), {
+      convert: ({ size, hash }: { size: number; hash: Uint8Array }) => this.durable(size, hash),
+    })
+  }
+
+  async #close(): Promise<void> {
+    this.#writer.flush()
+    this.#writer.close()
+    this.#state = 'closing'
+    this.#session.stopLongRequests(this.#handle) // a verify must not keep the log open
+    let error: Error | undefined
+    try {
+      await request<void>(this.#session, number => this.#session.binding.close(number, this.#handle), {
+        convert: () => this.#closed(undefined),
+      })
+    } catch (failure) {
+      error = failure as Error
+      this.#closed(error)
+    }
+    if (error !== undefined) throw error
+    if (this.#writer.lost && this.failure !== undefined) throw failedError(this.location, this.failure)
+  }
+
+  #closed(error: Error | undefined): void {
+    this.#state = 'closed'
+    this.#writer.closed(error)
+    this.#session.removeLog(this.#handle)
+  }
+
+  #request<T>(send: (number: number) => void, options: RequestOptions<T> = {}): Promise<T> {
+    return request(this.#session, send, { log: this.#handle, location: this.location, ...options })
+  }
+
+  #assertOpen(): void {
+    if (this.#state !== 'open') throw closedError(this.location)
+  }
+}

@@ -1,0 +1,75 @@
+/** The three ways in: `open`, `verify` and `inspect`. */
+import { LocalLog } from './log.js'
+import { type Binding, load, type NativeOpened } from './native.js'
+import { bag, folder, openOptions, optionalSignal, verifyOptions } from './options.js'
+import { request, sessionOf } from './session.js'
+import type { Encoding, Log, LogInfo, OpenOptions, Secret, VerifyOptions, VerifyReport } from './types.js'
+
+/**
+ * Opens (or creates) the log in `dir`, recovers it and takes its writer lock. Bytes in, `Buffer`s out.
+ *
+ * Rejects with `VARVE_LOCKED`, `VARVE_NOT_FOUND`, `VARVE_EXISTS`, `VARVE_WRONG_SECRET`, `VARVE_ENCODING_MISMATCH`,
+ * `VARVE_HEAD_MISMATCH`, `VARVE_CORRUPT`, `VARVE_UNSUPPORTED` or `VARVE_IO`; except after `VARVE_IO`, nothing on disk was changed.
+ */
+export function open(
+  dir: string | URL,
+  options?: OpenOptions & { encoding?: 'buffer' },
+): Promise<Log<Uint8Array, Buffer>>
+/** Strings in and out, as UTF-8. A string with a lone surrogate is a `TypeError`: UTF-8 cannot hold it. */
+export function open(dir: string | URL, options: OpenOptions & { encoding: 'utf8' }): Promise<Log<string>>
+/** Values as JSON, as `JSON.stringify` writes them. `open<MyEvent>(…)` names the type; nothing checks it at run time. */
+export function open<T = unknown>(dir: string | URL, options: OpenOptions & { encoding: 'json' }): Promise<Log<T>>
+/** A custom encoding (abstract-level's interface, e.g. msgpackr). */
+export function open<In, Out = In>(
+  dir: string | URL,
+  options: OpenOptions & { encoding: Encoding<In, Out> },
+): Promise<Log<In, Out>>
+export async function open(dir: string | URL, options?: OpenOptions): Promise<Log<any, any>> {
+  return openWith(load, dir, options)
+}
+
+/** Checks a log's files without opening it for writing: also one that `open` refuses. Never changes anything. */
+export async function verify(
+  dir: string | URL,
+  options?: VerifyOptions & {
+    /** The log's secret. Without it the seals of a log that has one cannot be checked. Default none. */
+    secret?: Secret
+  },
+): Promise<VerifyReport> {
+  return verifyWith(load, dir, options)
+}
+
+/** Segments, counts, sizes, head, holder of the lock; reads headers and footers only. Never changes anything. */
+export async function inspect(dir: string | URL, options?: { signal?: AbortSignal }): Promise<LogInfo> {
+  return inspectWith(load, dir, options)
+}
+
+/** @internal `open` on a given addon. */
+export async function openWith(addon: () => Binding, dir: unknown, options: unknown): Promise<Log<any, any>> {
+  const path = folder(dir)
+  const { codec, maxPendingBytes, native } = openOptions(options)
+  const session = sessionOf(addon())
+  const { maxRecordBytes, readOnly } = native
+  return request(session, number => session.binding.open(number, path, native), {
+    location: path,
+    convert: (opened: NativeOpened) =>
+      new LocalLog<any, any>(session, opened, { codec, maxRecordBytes, maxPendingBytes, readOnly }),
+  })
+}
+
+/** @internal `verify` on a given addon. */
+export async function verifyWith(addon: () => Binding, dir: unknown, options: unknown): Promise<VerifyReport> {
+  const path = folder(dir)
+  const known = ['from', 'expectHead', 'secret', 'signal', 'onProgress']
+  const { native, onProgress, signal } = verifyOptions(options, known)
+  const session = sessionOf(addon())
+  return request(session, number => session.binding.verifyDir(number, path, native), { signal, onProgress })
+}
+
+/** @internal `inspect` on a given addon. */
+export async function inspectWith(addon: () => Binding, dir: unknown, options: unknown): Promise<LogInfo> {
+  const path = folder(dir)
+  const signal = optionalSignal(bag(options, ['signal']))
+  const session = sessionOf(addon())
+  return request(session, number => session.binding.inspect(number, path), { signal })
+}

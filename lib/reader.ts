@@ -1,0 +1,268 @@
+/**
+ * Reading: a Reader asks for one chunk at a time, and for the next one when it hands a chunk out, so that the engine
+ * reads while JavaScript decodes. A record is decoded when somebody touches it.
+ */
+import type { Codec, Utf8Buffer } from './encoding.js'
+import { invalid, invalidRange } from './errors.js'
+import type { NativeChunk, NativeReadRequest } from './native.js'
+import type { Reading } from './options.js'
+import type { Chunk, LogRecord, Reader } from './types.js'
+
+/** What a Reader reads from. */
+export interface ReadSource {
+  /** The durable range now; throws when the log cannot be read. */
+  range(from: number | undefined): Promise<{ firstOffset: number; size: number }>
+  fetch(request: NativeReadRequest, signal: AbortSignal | undefined): Promise<NativeChunk>
+}
+
+/** The addon counts records in 32 bits. */
+const MAX_RECORDS = 2 ** 32 - 1
+
+/** See `Chunk` in types.ts. Laid out as in NativeChunk: times, ends, payloads; the addon keeps no reference to it. */
+export class RecordChunk<T> implements Chunk<T> {
+  readonly offset: number
+  readonly length: number
+  readonly #codec: Codec
+  readonly #step: 1 | -1
+  readonly #times: Float64Array
+  readonly #ends: Uint32Array
+  readonly #payloads: Utf8Buffer
+
+  constructor(native: NativeChunk, codec: Codec, reverse: boolean) {
+    const { count } = native
+    // Typed arrays want 8-byte alignment; a buffer of its own has it.
+    const all = native.buffer.byteOffset % 8 === 0 ? native.buffer : new Uint8Array(native.buffer)
+    const payloads = all.byteOffset + 12 * count
+    this.offset = reverse ? native.offset + count - 1 : native.offset
+    this.length = count
+    this.#codec = codec
+    this.#step = reverse ? -1 : 1
+    this.#times = new Float64Array(all.buffer, all.byteOffset, count)
+    this.#ends = new Uint32Array(all.buffer, all.byteOffset + 8 * count, count)
+    this.#payloads = Buffer.from(all.buffer as ArrayBuffer, payloads, all.byteLength - 12 * count) as Utf8Buffer
+  }
+
+  at(index: number): LogRecord<T> | undefined {
+    const given = Math.trunc(index) || 0
+    const at = given < 0 ? given + this.length : given
+    return at >= 0 && at < this.length ? this.record(at) : undefined
+  }
+
+  bytes(index: number): Uint8Array {
+    if (!Number.isInteger(index) || index < 0 || index >= this.length) {
+      throw invalidRange('index', `an integer from 0 to ${this.length - 1}`, index)
+    }
+    const slot = this.#step > 0 ? index : this.length - 1 - index
+    return this.#payloads.subarray(slot === 0 ? 0 : this.#ends[slot - 1]!, this.#ends[slot]!)
+  }
+
+  /** The record at an index that is known to be inside. */
+  record(index: number): LogRecord<T> {
+    const slot = this.#step > 0 ? index : this.length - 1 - index
+    const start = slot === 0 ? 0 : this.#ends[slot - 1]!
+    return {
+      offset: this.offset + this.#step * index,
+      time: this.#times[slot]!,
+      value: this.#codec.decode(this.#payloads, start, this.#ends[slot]!) as T,
+    }
+  }
+
+  [Symbol.iterator](): IterableIterator<LogRecord<T>> {
+    return new ChunkIterator(this)
+  }
+}
+
+/** Written by hand, as is the Reader below: generators cost more per record. */
+class ChunkIterator<T> implements IterableIterator<LogRecord<T>> {
+  readonly #chunk: RecordChunk<T>
+  #index = 0
+
+  constructor(chunk: RecordChunk<T>) {
+    this.#chunk = chunk
+  }
+
+  next(): IteratorResult<LogRecord<T>> {
+    if (this.#index >= this.#chunk.length) return { value: undefined, done: true }
+    return { value: this.#chunk.record(this.#index++), done: false }
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+}
+
+const ignore = () => {}
+
+export class LogReader<T> implements Reader<T> {
+  readonly #source: ReadSource
+  readonly #codec: Codec
+  readonly #options: Reading
+  readonly #signal: AbortSignal | undefined
+  /** What is still to be asked for; known from the first pull on. */
+  #from = 0
+  #to = 0
+  #left: number
+  #state: 'new' | 'reading' | 'done' = 'new'
+  /** The chunk asked for ahead. */
+  #ahead: Promise<NativeChunk> | undefined
+  /** Pulls take turns, so that two that overlap get two chunks, in order. */
+  #turn: Promise<unknown> = Promise.resolve()
+  /** The chunk that `next()` gives from. */
+  #chunk: RecordChunk<T> | undefined
+  #index = 0
+  /** The pull that calls of `next()` wait for. */
+  #waiting: Promise<RecordChunk<T> | undefined> | undefined
+
+  constructor(source: ReadSource, codec: Codec, options: Reading) {
+    this.#source = source
+    this.#codec = codec
+    this.#options = options
+    this.#signal = options.signal
+    this.#left = options.limit
+  }
+
+  next(): Promise<IteratorResult<LogRecord<T>>> {
+    const chunk = this.#chunk
+    if (chunk === undefined) return this.#nextOfNewChunk()
+    try {
+      this.#signal?.throwIfAborted()
+      const value = chunk.record(this.#index)
+      if (++this.#index === chunk.length) this.#chunk = undefined
+      return Promise.resolve({ value, done: false })
+    } catch (error) {
+      this.#finish()
+      return Promise.reject(error)
+    }
+  }
+
+  return(): Promise<IteratorResult<LogRecord<T>>> {
+    this.#finish()
+    return Promise.resolve({ value: undefined, done: true })
+  }
+
+  chunks(): AsyncIterableIterator<Chunk<T>> {
+    if (this.#chunk !== undefined || this.#waiting !== undefined) {
+      throw invalid('chunks() must be called before records are taken one by one, got a call in the middle of a chunk')
+    }
+    const iterator: AsyncIterableIterator<Chunk<T>> = {
+      next: async () => {
+        const value = await this.#pull()
+        return value === undefined ? { value, done: true } : { value, done: false }
+      },
+      return: async () => {
+        this.#finish()
+        return { value: undefined, done: true }
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    }
+    return iterator
+  }
+
+  async toArray(): Promise<LogRecord<T>[]> {
+    const records: LogRecord<T>[] = []
+    try {
+      let chunk = this.#chunk
+      let index = chunk === undefined ? 0 : this.#index
+      this.#chunk = undefined
+      if (chunk === undefined) chunk = await this.#pull()
+      else this.#signal?.throwIfAborted()
+      for (; chunk !== undefined; chunk = await this.#pull()) {
+        for (; index < chunk.length; index++) records.push(chunk.record(index))
+        index = 0
+      }
+    } catch (error) {
+      this.#finish()
+      throw error
+    }
+    return records
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#finish()
+  }
+
+  #nextOfNewChunk(): Promise<IteratorResult<LogRecord<T>>> {
+    this.#waiting ??= this.#pull().then(
+      chunk => {
+        this.#waiting = undefined
+        if (!this.#finished()) this.#chunk = chunk
+        this.#index = 0
+        return chunk
+      },
+      error => {
+        this.#waiting = undefined
+        throw error
+      },
+    )
+    // Several calls may wait for this chunk; it may be shorter than they are many.
+    return this.#waiting.then(chunk => (chunk === undefined ? { value: undefined, done: true } : this.next()))
+  }
+
+  /** The next chunk, `undefined` at the end. */
+  #pull(): Promise<RecordChunk<T> | undefined> {
+    const pull = this.#turn.then(() => this.#advance())
+    this.#turn = pull.catch(ignore)
+    return pull
+  }
+
+  async #advance(): Promise<RecordChunk<T> | undefined> {
+    if (this.#finished()) return undefined
+    const { reverse } = this.#options
+    try {
+      this.#signal?.throwIfAborted()
+      if (this.#state === 'new') await this.#start()
+      if (this.#ahead === undefined && !this.#more()) {
+        this.#finish()
+        return undefined
+      }
+      const pending = this.#ahead ?? this.#fetch()
+      this.#ahead = undefined
+      const native = await pending
+      if (this.#finished()) return undefined // by return(), meanwhile
+      this.#from = native.from
+      this.#to = native.to
+      this.#left -= native.count
+      if (this.#more()) {
+        this.#ahead = this.#fetch()
+        this.#ahead.catch(ignore) // whoever pulls next gets the error
+      }
+      return new RecordChunk<T>(native, this.#codec, reverse)
+    } catch (error) {
+      this.#finish()
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { from, to } = this.#options
+    const { firstOffset, size } = await this.#source.range(from)
+    this.#from = from ?? firstOffset
+    this.#to = Math.min(to ?? size, size)
+    this.#state = 'reading'
+  }
+
+  #more(): boolean {
+    return this.#from < this.#to && this.#left > 0
+  }
+
+  #fetch(): Promise<NativeChunk> {
+    const { reverse, verify, chunkBytes } = this.#options
+    const maxRecords = Math.min(this.#left, MAX_RECORDS)
+    const request = { from: this.#from, to: this.#to, maxBytes: chunkBytes, maxRecords, reverse, verify }
+    return this.#source.fetch(request, this.#signal)
+  }
+
+  #finished(): boolean {
+    return this.#state === 'done'
+  }
+
+  #finish(): void {
+    this.#state = 'done'
+    this.#chunk = undefined
+    this.#ahead = undefined
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * One environment's connection to the addon: numbers requests, hands out events, and keeps the process alive exactly
+ * while something waits.
+ *
+ * It is kept on the addon itself: two copies of this facade in one environment (bundles, Jest's module registry) share
+ * the addon, whose events must reach whoever asked. So it only passes raw values; each copy makes its own errors.
+ */
+import { onAbort } from './abort.js'
+import { closedError, fromNative } from './errors.js'
+import { EXIT_TIMEOUT, onExit } from './exit.js'
+import type { Binding, NativeError, NativeEvent } from './native.js'
+
+/** Who waits for the answer to a request. */
+interface Waiter {
+  /** Handle of the log it belongs to, if to one. */
+  readonly log?: number
+  /** Closing the log stops it; everything else is answered before the log is closed. */
+  readonly stopAtClose?: boolean
+  settle(error: NativeError | undefined, value: any): void
+  progress?(bytes: number, totalBytes: number): void
+}
+
+/** An open log as the session sees it. None of these may throw. */
+export interface Listener {
+  durable(size: number, hash: Uint8Array): void
+  failed(error: NativeError): void
+  /** The process ends: hand over what is staged; no event will come any more. */
+  exiting(): void
+}
+
+export class Session {
+  readonly binding: Binding
+  readonly #waiters = new Map<number, Waiter>()
+  readonly #logs = new Map<number, Listener>()
+  #lastRequest = 0
+  #holds = 0
+  #ignoreExit: (() => void) | undefined
+
+  constructor(binding: Binding) {
+    this.binding = binding
+    binding.connect(() => this.#onEvents())
+  }
+
+  /** Something begins to wait. */
+  retain(): void {
+    if (this.#holds++ === 0) this.binding.hold(true)
+  }
+
+  /** It waits no longer. */
+  release(): void {
+    if (--this.#holds === 0) this.binding.hold(false)
+  }
+
+  /** Sends a request under a fresh number. */
+  ask(waiter: Waiter, send: (request: number) => void): number {
+    const request = ++this.#lastRequest
+    this.#waiters.set(request, waiter)
+    this.retain()
+    try {
+      send(request)
+    } catch (error) {
+      this.#take(request)
+      throw error
+    }
+    return request
+  }
+
+  /** Forgets a request and asks the addon to stop working on it. */
+  cancel(request: number): void {
+    if (this.#take(request) !== undefined) this.binding.cancel(request)
+  }
+
+  /** Asks the addon to stop the long requests of a log that is closing; the answers still come. */
+  stopLongRequests(log: number): void {
+    for (const [request, waiter] of this.#waiters) {
+      if (waiter.log === log && waiter.stopAtClose) this.binding.cancel(request)
+    }
+  }
+
+  addLog(log: number, listener: Listener): void {
+    this.#logs.set(log, listener)
+    this.#ignoreExit ??= onExit(() => this.#closeAll())
+  }
+
+  /** The log is closed: no event of it comes any more, so whoever still waits is told. */
+  removeLog(log: number): void {
+    this.#logs.delete(log)
+    for (const [request, waiter] of this.#waiters) {
+      if (waiter.log !== log) continue
+      this.#take(request)
+      waiter.settle({ code: 'ABORTED', message: 'aborted' }, undefined)
+    }
+    if (this.#logs.size > 0) return
+    this.#ignoreExit?.()
+    this.#ignoreExit = undefined
+  }
+
+  #onEvents(): void {
+    for (let events = this.binding.drain(); events.length > 0; events = this.binding.drain()) {
+      for (const event of events) this.#dispatch(event)
+    }
+  }
+
+  #dispatch(event: NativeEvent): void {
+    switch (event.type) {
+      case 'durable':
+        this.#logs.get(event.log)?.durable(event.size, event.hash)
+        break
+      case 'failed':
+        this.#logs.get(event.log)?.failed(event.error)
+        break
+      case 'progress':
+        this.#waiters.get(event.request)?.progress?.(event.bytes, event.totalBytes)
+        break
+      case 'done':
+        this.#take(event.request)?.settle(event.error, event.value)
+    }
+  }
+
+  #take(request: number): Waiter | undefined {
+    const waiter = this.#waiters.get(request)
+    if (waiter === undefined) return undefined
+    this.#waiters.delete(request)
+    this.release()
+    return waiter
+  }
+
+  #closeAll(): void {
+    for (const log of this.#logs.values()) log.exiting()
+    this.#logs.clear()
+    this.binding.closeAllSync(EXIT_TIMEOUT)
+  }
+}
+
+const KEY = Symbol.for('varve.session')
+
+/** The session of this environment. */
+export function sessionOf(binding: Binding & { [KEY]?: Session }): Session {
+  binding[KEY] ??= new Session(binding)
+  return binding[KEY]
+}
+
+export interface RequestOptions<T> {
+  /** Handle and folder of the log that is asked. */
+  log?: number
+  location?: string
+  /** Closing the log stops the request, which then rejects with `VARVE_CLOSED`. Default `false`. */
+  stopAtClose?: boolean
+  /** Runs before any later event is handed out. Default: the value as it is. */
+  convert?(value: any): T
+  signal?: AbortSignal | undefined
+  onProgress?: ((progress: { bytes: number; totalBytes: number }) => void) | undefined
+}
+
+/** One request as a promise. Aborting settles it at once; a late answer is dropped. */
+export function request<T>(
+  session: Session,
+  send: (request: number) => void,
+  { log, location = '', stopAtClose = false, convert, signal, onProgress }: RequestOptions<T> = {},
+): Promise<T> {
+  if (signal?.aborted) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    let stopListening: (() => void) | undefined
+    const give = (reason: unknown) => {
+      stopListening?.()
+      session.cancel(number)
+      reject(reason)
+    }
+    const waiter: Waiter = {
+      log,
+      stopAtClose,
+      settle(error, value) {
+        stopListening?.()
+        if (error !== undefined) return reject(error.code === 'ABORTED' ? closedError(location) : fromNative(error))
+        try {
+          resolve(convert === undefined ? value : convert(value))
+        } catch (failure) {
+          reject(failure)
+        }
+      },
+      progress(bytes, totalBytes) {
+        try {
+          onProgress?.({ bytes, totalBytes })
+        } catch (failure) {
+          give(failure) // the callback's error ends what it watches
+        }
+      },
+    }
+    const number = session.ask(waiter, send)
+    if (signal !== undefined) stopListening = onAbort(signal, () => give(signal.reason))
+  })
+}

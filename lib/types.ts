@@ -1,0 +1,310 @@
+/** The public interfaces. Their implementations are in log.ts, reader.ts and receipt.ts. */
+import type { KeyObject } from 'node:crypto'
+import type { VarveError, VarveErrorCode } from './errors.js'
+
+/** Options of `open`. Anything unknown is a `TypeError` that names it. */
+export interface OpenOptions {
+  /**
+   * How values become bytes. Its name is stored in a new log; a different one later is `VARVE_ENCODING_MISMATCH`, except
+   * that `'buffer'` opens any log. Default `'buffer'`.
+   */
+  encoding?: 'buffer' | 'utf8' | 'json' | Encoding<any, any>
+  /** Codec for new frames; kept only where it shrinks them. Default `'lz4'`. */
+  compression?: 'none' | 'lz4'
+  /** When an append resolves: `'disk'` after fsync, `'os'` after write. Default `'disk'`. */
+  durability?: 'disk' | 'os'
+  /** Size at which a segment is sealed, bytes. Default 256 MiB, least 64 KiB, most 64 GiB. */
+  segmentBytes?: number
+  /** Largest payload, bytes. Default 16 MiB, most 1 GiB. */
+  maxRecordBytes?: number
+  /**
+   * Pending bytes (payload + 256 a record) above which `drained()` waits; above 4 × this `append` rejects with
+   * `VARVE_BUSY`. Default 16 MiB, least 1 KiB.
+   */
+  maxPendingBytes?: number
+  /** Memory for recently read frames, bytes. Default 8 MiB; 0 keeps none. */
+  cacheBytes?: number
+  /** 32 to 1,024 bytes; seals every frame against writers who lack it. Set at creation. Default none. */
+  secret?: Secret
+  /**
+   * Fail with `VARVE_HEAD_MISMATCH` unless the log contains this head; also when there is no log, and then none is
+   * created. Take it from `receipt.head` or `log.head`. Default none.
+   */
+  expectHead?: Head
+  /** Milliseconds to wait for another process to release the log. Default 0: `VARVE_LOCKED` at once. */
+  lockTimeout?: number
+  /** Create the log when there is none; otherwise that is `VARVE_NOT_FOUND`. Default `true`. */
+  createIfMissing?: boolean
+  /** Fail with `VARVE_EXISTS` when there is a log. Default `false`. */
+  errorIfExists?: boolean
+  /** No lock, no repair, no writes; sees what the writer has made durable. Never creates. Default `false`. */
+  readOnly?: boolean
+}
+
+/** The bytes of a secret, or a `KeyObject` of type `'secret'` (`crypto.createSecretKey`). */
+export type Secret = Uint8Array | KeyObject
+
+/** How values become bytes and back: abstract-level's interface. `encode` and `decode` are synchronous. */
+export interface Encoding<In, Out = In> {
+  /** Stored in the log; 1 to 255 bytes of UTF-8. */
+  name: string
+  /**
+   * What `encode` returns and `decode` is given: `'buffer'` (a Uint8Array; a Buffer), `'view'` (a Uint8Array both
+   * ways) or `'utf8'` (a string). Default `'buffer'`.
+   */
+  format?: 'buffer' | 'utf8' | 'view'
+  /** The value's bytes; they are copied before `append` returns. What it throws becomes the `cause` of a `TypeError`. */
+  encode(value: In): Uint8Array | string
+  /** The value of stored bytes. What it throws reaches the caller of the read unchanged. */
+  decode(data: any): Out
+}
+
+/** One fact to keep elsewhere: log `id` had `size` records, and `hash` commits to all of them. The next offset is `size`. */
+export interface Head {
+  /** The log's random id, 64 hex digits. */
+  readonly id: string
+  /** Number of records. */
+  readonly size: number
+  /** 64 hex digits. */
+  readonly hash: string
+}
+
+/** What an append resolves to, once it is durable. */
+export interface Receipt {
+  /** Offset of the (first) record. */
+  readonly offset: number
+  /** Records written by this call. */
+  readonly count: number
+  /** The log's head after the group that this append was in: `size >= offset + count`. Made when first read. */
+  readonly head: Head
+  toJSON(): { offset: number; count: number; head: Head }
+}
+
+/** One record as read. */
+export interface LogRecord<T> {
+  /** Its number in the log: 0, 1, 2 … */
+  readonly offset: number
+  /** Milliseconds since the epoch when accepted; never less than the record before. */
+  readonly time: number
+  /** The decoded value. A Buffer is a view into memory that the records read with it share. */
+  readonly value: T
+}
+
+/** An open log. Offsets follow the order of calls, whichever method made them. */
+export interface Log<In, Out = In> extends AsyncDisposable {
+  /** Absolute path of the log's folder. */
+  readonly location: string
+  /** The durable end of the log. With `readOnly`, as of the last read. */
+  readonly head: Head
+  /** First offset still there; 0 as long as nothing removes records. */
+  readonly firstOffset: number
+  /** What opening had to cut, if anything. */
+  readonly recovery: Recovery | undefined
+  /** The error that stopped this log, if one did: for health checks. Reads go on. */
+  readonly failure: VarveError | undefined
+  /** Bytes accepted and not yet durable: payload + 256 a record. */
+  readonly pendingBytes: number
+
+  /**
+   * Appends one record and resolves when it is durable. The value is encoded and copied before the call returns.
+   * Never throws synchronously.
+   *
+   * Rejects with `VARVE_BUSY`, `VARVE_OFFSET_CONFLICT`, `VARVE_CLOSED`, `VARVE_READ_ONLY` or `VARVE_FAILED` (nothing was
+   * taken: `outcome: 'none'`), with `VARVE_IO` (`outcome: 'unknown'`) when the disk failed under it, with a `TypeError`
+   * for a value that cannot be encoded, with a `RangeError` for one over `maxRecordBytes`.
+   */
+  append(value: In, options?: AppendOptions): Promise<Receipt>
+  /**
+   * Appends all values or, after a crash, none. Rejects like `append`; when one value is refused, nothing is taken.
+   * An empty array is a `TypeError`; more than 4 × `maxPendingBytes` in one call is a `RangeError`.
+   */
+  appendBatch(values: readonly In[], options?: AppendOptions): Promise<Receipt>
+  /**
+   * Appends a source with back-pressure, in order, and resolves when all of it is durable. Not atomic. Never rejects with
+   * `VARVE_BUSY`.
+   *
+   * When the source throws, a value is refused or the log fails, it rejects with that error once everything taken has
+   * been settled, and `error.progress` says what is durable. When `signal` aborts, it stops taking, waits for
+   * what it took, and rejects with `signal.reason`, unchanged; the last `onProgress` call says what is durable.
+   */
+  appendAll(source: Iterable<In> | AsyncIterable<In>, options?: AppendAllOptions): Promise<AppendProgress>
+  /** Resolves when `pendingBytes` is at most `maxPendingBytes`; at once if it is, also on a log that was closed or failed. */
+  drained(options?: { signal?: AbortSignal }): Promise<void>
+  /**
+   * Resolves when everything appended before it is on the device, with `durability: 'os'` too. With `readOnly` there is
+   * nothing to do. Rejects with `VARVE_IO`, `VARVE_FAILED` or `VARVE_CLOSED`.
+   */
+  flush(): Promise<Head>
+  /**
+   * The same, blocking the event loop for at most 5 seconds: for `process.on('exit')` and crash handlers only. The promises
+   * of appends still resolve later, from the event loop.
+   */
+  flushSync(): void
+
+  /** One record; `undefined` at or past the head; `VARVE_PRUNED` below `firstOffset`. */
+  get(offset: number): Promise<LogRecord<Out> | undefined>
+  /** Records up to the head at the first pull. */
+  read(options?: ReadOptions): Reader<Out>
+  /** Offset of the first record with `time >= ms` (the head's size if there is none). */
+  offsetAt(ms: number | Date): Promise<number>
+
+  /** Recomputes everything from the files. Resolves also when the log is damaged: look at `ok`. */
+  verify(options?: VerifyOptions): Promise<VerifyReport>
+  /** Counters since the log was opened. */
+  stats(): Stats
+  /**
+   * Takes no more appends, makes the accepted ones durable, resolves their promises, releases the lock. Rejects if
+   * something accepted could not be made durable, and is closed all the same. Calling it again resolves.
+   */
+  close(): Promise<void>
+  /** `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Options of `append` and `appendBatch`. */
+export interface AppendOptions {
+  /** Append only if this is the next offset (accepted appends counted), else `VARVE_OFFSET_CONFLICT`. Default: any. */
+  expectedOffset?: number
+}
+
+/** Options of `appendAll`. */
+export interface AppendAllOptions {
+  /** Stops taking from the source. */
+  signal?: AbortSignal
+  /** Called after each group that became durable. What it throws ends the call as an error of the source does. */
+  onProgress?(progress: AppendProgress): void
+}
+
+/** What is durable of an `appendAll`. */
+export interface AppendProgress {
+  /** Records. */
+  readonly count: number
+  /** Payload bytes. */
+  readonly bytes: number
+  /** The log's head after them. */
+  readonly head: Head
+}
+
+/** Options of `read`. An empty range gives no records. */
+export interface ReadOptions {
+  /** First offset, inclusive. Default `firstOffset`. */
+  from?: number
+  /** Last offset, exclusive. Default, and at most, the head's size at the first pull. */
+  to?: number
+  /** Most records to give. Default all. */
+  limit?: number
+  /** From `to - 1` down to `from`. Default `false`. */
+  reverse?: boolean
+  /** Recompute hashes while reading. Default `false`: checksums only. */
+  verify?: boolean
+  /** Payload bytes fetched in one native call; at least one record is. Default 64 KiB, most 64 MiB. */
+  chunkBytes?: number
+  /** Ends the read: the pull that waits, or else the next one, rejects with `signal.reason`. */
+  signal?: AbortSignal
+}
+
+/** Records one by one, or in chunks. One chunk is read ahead. Iterate it once. */
+export interface Reader<T> extends AsyncIterableIterator<LogRecord<T>>, AsyncDisposable {
+  /** Many records per step, decoded when touched: the fast way. */
+  chunks(): AsyncIterableIterator<Chunk<T>>
+  /** All records that are left. */
+  toArray(): Promise<LogRecord<T>[]>
+}
+
+/**
+ * A run of records as read, unrelated to `appendBatch`. Its memory is its own and never reused. Indexes follow the
+ * reading order, so `chunk.at(0)` is what iterating gives first; in a reverse read that is its highest offset.
+ */
+export interface Chunk<T> extends Iterable<LogRecord<T>> {
+  /** Offset of the record at index 0. Index `i` is `offset + i`, in a reverse read `offset - i`. */
+  readonly offset: number
+  /** Number of records; at least 1. */
+  readonly length: number
+  /** The record at `index`, decoded now; negative counts from the end; `undefined` outside. */
+  at(index: number): LogRecord<T> | undefined
+  /** The raw payload, a view into the chunk. A `RangeError` outside `0 … length - 1`. */
+  bytes(index: number): Uint8Array
+}
+
+/** Options of `verify`. */
+export interface VerifyOptions {
+  /** First offset to check. Default all. */
+  from?: number
+  /** Report a problem unless the log contains this head. Default none. */
+  expectHead?: Head
+  /** Stops it: rejects with `signal.reason`. */
+  signal?: AbortSignal
+  /** Called from time to time. */
+  onProgress?(progress: { bytes: number; totalBytes: number }): void
+}
+
+/** What `verify` found. */
+export interface VerifyReport {
+  /** Nothing is wrong. */
+  readonly ok: boolean
+  /** Records checked. */
+  readonly records: number
+  /** Bytes of files checked. */
+  readonly bytes: number
+  /** `'secret'` and `'receipt'` say what the result rests on besides the files themselves. */
+  readonly established: 'internal' | 'secret' | 'receipt'
+  /** The head recomputed. */
+  readonly head: Head
+  /** Empty when `ok`. */
+  readonly problems: readonly Problem[]
+}
+
+/** One thing that is wrong, and where. */
+export interface Problem {
+  readonly code: VarveErrorCode
+  readonly message: string
+  /** Name of the file. */
+  readonly segment?: string
+  /** Byte position in the file. */
+  readonly position?: number
+  /** Offset of the (first) record concerned. */
+  readonly offset?: number
+  readonly expected?: string
+  readonly found?: string
+}
+
+/** What recovery cut from the end of a log. */
+export interface Recovery {
+  /** Name of the file. */
+  readonly segment: string
+  /** Byte position in the file from which on it was cut. */
+  readonly position: number
+  /** How many bytes. */
+  readonly cutBytes: number
+  /** Name of the file in the log's folder that keeps them. */
+  readonly savedAs: string
+}
+
+/** What `inspect` tells, from headers and footers only. */
+export interface LogInfo {
+  readonly head: Head
+  readonly firstOffset: number
+  /** Name of the encoding. */
+  readonly encoding: string
+  /** Whether the log was created with a secret. */
+  readonly keyed: boolean
+  /** Who has it open for writing, if somebody has. */
+  readonly lockedBy?: { pid: number; host: string }
+  readonly segments: readonly { file: string; firstOffset: number; count: number; bytes: number; sealed: boolean }[]
+}
+
+/** Counters since the log was opened. */
+export interface Stats {
+  /** Records made durable. */
+  readonly records: number
+  /** Groups they were in: one sync each. */
+  readonly groups: number
+  /** Bytes of their payloads. */
+  readonly payloadBytes: number
+  /** Bytes written for them. */
+  readonly storedBytes: number
+  /** As `log.pendingBytes`. */
+  readonly pendingBytes: number
+  /** How long syncs took, microseconds. */
+  readonly syncMicros: { readonly p50: number; readonly p99: number; readonly max: number }
+}
