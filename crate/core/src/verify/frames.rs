@@ -118,6 +118,9 @@ impl Walk<'_> {
         if header.flags.state() {
             part.states.push(fact.position);
         }
+        if part.last && header.flags.close() {
+            self.unsealed.take().into_iter().for_each(|damage| found.corrupt(damage));
+        }
         part.end = end;
         if part.marks.iter().any(|(_, mark)| mark.position == end) {
             self.check_marks(part, end, header.end_offset(), &header.head, &mut found);

@@ -135,6 +135,7 @@ fn verify(
         problems,
         bytes: 0,
         ended: false,
+        unsealed: None,
         lost_end: false,
         reached: None,
         keys,

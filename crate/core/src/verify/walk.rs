@@ -13,8 +13,8 @@ use super::report::{Established, Problems, Report};
 use super::sealed::{self, Walked};
 use super::survey::{self, Listed, LiveMark};
 use crate::disk::Disk;
-use crate::error::{Error, HeadClaim, Result};
-use crate::format::{FOOTER_LEN, FRAMES_START, INDEX_ENTRY_LEN, Position};
+use crate::error::{Damage, Error, HeadClaim, Result};
+use crate::format::{FOOTER_LEN, FRAMES_START, Position};
 use crate::hash::Keys;
 use crate::recovery;
 use crate::scan::Window;
@@ -58,6 +58,8 @@ pub struct Walk<'a> {
     pub total: u64,
     /// True when there is nothing more to look at.
     pub ended: bool,
+    /// The missing footer of the segment before the newest: a problem if a close came after.
+    pub unsealed: Option<Damage>,
     /// True when a problem says already that durable records are missing at the end.
     pub lost_end: bool,
     /// Path of the last segment walked, and where its frames end.
@@ -146,18 +148,20 @@ impl Walk<'_> {
         if part.last { self.no_successor(part, found) } else { Ok(()) }
     }
 
-    /// Only the segment before the newest may lack its footer, and only until it was cut to length.
-    fn no_footer(&self, part: &Part, found: &mut Problems) -> Result<()> {
-        let before_last = self.segments.iter().rev().nth(1).is_some_and(|l| l.number == part.source.number);
+    /// Only the segment before the newest may lack its footer, and only until its log is closed: sealing comes first.
+    fn no_footer(&mut self, part: &Part, found: &mut Problems) -> Result<()> {
         let len = part.source.file.len().map_err(|error| Error::io("fstat", &part.source.path, error))?;
-        let sealed_len = part.end + u64::from(part.frames) * INDEX_ENTRY_LEN as u64 + FOOTER_LEN as u64;
-        // Sealed since it was opened: its writer is at work.
-        let sealed_now = sealed::read_footer(&part.source, len)?.is_some();
-        if sealed_now || (before_last && (len != sealed_len || !part.clean)) {
+        if sealed::read_footer(&part.source, len)?.is_some() {
+            // Sealed since it was opened: its writer is at work.
             return Ok(());
         }
-        let position = len.saturating_sub(FOOTER_LEN as u64);
-        found.corrupt(part.damage("a sealed segment has no sound footer", position));
+        let position = len.saturating_sub(FOOTER_LEN as u64).max(part.end.min(len));
+        let damage = part.damage("a sealed segment has no sound footer", position);
+        if self.segments.iter().rev().nth(1).is_some_and(|listed| listed.number == part.source.number) {
+            self.unsealed = Some(damage);
+        } else {
+            found.corrupt(damage);
+        }
         Ok(())
     }
 
@@ -168,7 +172,7 @@ impl Walk<'_> {
         if let Some(unused) = &self.unused {
             let what =
                 if unused.blank { "the segment header is missing (zeros)" } else { "the segment header is damaged" };
-            found.corrupt(crate::error::Damage::new(what, &path).at(0));
+            found.corrupt(Damage::new(what, &path).at(0));
             return Ok(());
         }
         match self.disk.kind(&path) {

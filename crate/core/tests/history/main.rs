@@ -9,6 +9,7 @@ mod model;
 mod reference;
 mod run;
 mod user;
+mod verified;
 mod watch;
 
 use run::Facts;
