@@ -755,3 +755,65 @@ fn the_caller_can_do_all_the_work() {
     let report = verify_dir(&host, &dir, &VerifyOptions::default(), &|_, _| true).unwrap();
     assert!(report.ok && report.records == 800);
 }
+
+#[test]
+fn logs_open_for_reading_and_unsynced_ones_are_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let durability = varve_core::options::Durability::Os;
+    let log = open(dir.path(), &Options { durability, ..options() });
+    for number in 0..300 {
+        let payload = payload(number);
+        log.submit(&payload, &[payload.len() as u32], &[1]).unwrap();
+        if number % 50 == 0 {
+            assert!(log.verify(&VerifyOptions::default(), &|_, _| true).unwrap().ok);
+        }
+    }
+    // Waits, so that the log's size is that of everything submitted.
+    append(&log, &[payload(300)], &[1]);
+    fill(&log, 400);
+    let reader = open(dir.path(), &Options { read_only: true, ..options() });
+    fill(&log, 500);
+    let report = reader.verify(&VerifyOptions::default(), &|_, _| true).unwrap();
+    assert!(report.ok && report.head.size == 400, "{report:?}");
+    assert_eq!(reader.refresh().unwrap().size, 500);
+    let report = reader.verify(&VerifyOptions::default(), &|_, _| true).unwrap();
+    assert!(report.ok && report.head.size == 500, "{report:?}");
+    close(&log);
+}
+
+#[test]
+fn records_of_all_sizes_are_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), &Options { segment_bytes: 4 << 20, ..options() });
+    append(&log, &vec![Vec::new(); 200_000], &[200_000]);
+    for len in [5 << 20, 1, 700 << 10, 3 << 20, 0] {
+        append(&log, &[vec![b'z'; len]], &[1]);
+    }
+    fill(&log, 201_000);
+    close(&log);
+    let report = verify(dir.path());
+    assert!(report.ok && report.records == 201_000, "{report:?}");
+}
+
+#[test]
+fn an_unfinished_batch_at_the_end_is_no_problem() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), &Options { segment_bytes: 1 << 20, ..options() });
+    fill(&log, 100);
+    let before = files(dir.path());
+    append(&log, &(100..400).map(payload).collect::<Vec<_>>(), &[300]);
+    let after = files(dir.path());
+    std::mem::forget(log);
+    // As a crash leaves it: the lock file and the marks are those of before.
+    let (old, new) = (&before[&name(1)], &after[&name(1)]);
+    restore(dir.path(), &before);
+    for cut in (old.len().max(4096)..=new.len()).step_by(997) {
+        let mut torn = new[..cut].to_vec();
+        torn[..4096].copy_from_slice(&old[..4096]);
+        std::fs::write(dir.path().join(name(1)), &torn).unwrap();
+        let report = verify(dir.path());
+        assert!(report.ok && report.records == 100 && report.head.size == 100, "{cut}: {report:?}");
+    }
+    std::fs::write(dir.path().join(name(1)), new).unwrap();
+    assert_eq!(verify(dir.path()).records, 400);
+}
