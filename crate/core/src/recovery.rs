@@ -1,7 +1,7 @@
 //! Recovery: from whatever a crash left to a log that goes on, or a refusal that changes nothing.
 //!
-//! It reads like the table in docs/DURABILITY.md: look at everything ([`survey`], [`evidence`]), decide by the first
-//! row that fits ([`decide`]), and only then write ([`repair`]).
+//! It reads like the table in docs/DURABILITY.md: [`recover`] looks at everything ([`survey`], [`evidence`],
+//! [`look_behind`]), refuses by the first row that fits, and only then writes ([`repair`]).
 
 use std::path::Path;
 
@@ -48,8 +48,8 @@ struct Survey {
     spare: Option<Blank>,
     /// The newest file when its first group was torn.
     torn: Option<Blank>,
-    /// The segment before `active` when it has no footer, with its chain.
-    unsealed: Option<(Segment, Chain)>,
+    /// The segment before `active`.
+    before: Option<Before>,
     live_mark: Option<Mark>,
 }
 
@@ -59,17 +59,12 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
     let survey = survey(disk, dir, options, access)?;
     let (attested, marks) = evidence(&survey)?;
     let live = survey.live_mark.as_ref().filter(|mark| lock.is_none() && mark.segment == survey.active.number);
-    let (chain, attested, tail) = if let Some(mark) = live {
-        // A writer may be at work behind the mark: a reader looks no further, and everything before it is durable.
-        let chain = chain::walk(&survey.active, &survey.keys, &marks, mark.position)?;
-        if chain.position != mark.position {
-            return Err(lost(&survey, &chain, attested));
-        }
-        (chain, attested, Tail::Clean)
-    } else {
-        let chain = chain::walk(&survey.active, &survey.keys, &marks, survey.active.len)?;
-        let (attested, tail) = decide(&survey, &chain, attested)?;
-        (chain, attested, tail)
+    // A writer may be at work behind the mark: a reader looks no further, and everything before it is durable.
+    let end = live.map_or(survey.active.len, |mark| mark.position);
+    let chain = chain::walk(&survey.active, &survey.keys, &marks, end)?;
+    let (attested, tail) = match live {
+        Some(_) => (attested, Tail::Clean),
+        None => look_behind(&survey, &chain, attested)?,
     };
     if let Some(expected) = &options.expect_head {
         let stated = stated::Log {
@@ -81,6 +76,9 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
             chain: &chain,
         };
         stated.check(expected)?;
+    }
+    if attested > survey.active.place(chain.position) {
+        return Err(lost(&survey, &chain, attested));
     }
     let cut = match lock {
         Some(lock) => repair(disk, dir, &survey, &chain, attested, tail, lock)?,
@@ -97,6 +95,14 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
         active,
         cut,
     })
+}
+
+/// The segment before the active one, found in order.
+enum Before {
+    /// It has a footer, at whose start the frames end.
+    Sealed(Segment, u64),
+    /// It has none; all its frames are sound.
+    Unsealed(Segment, Chain),
 }
 
 fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Result<Survey> {
@@ -151,9 +157,9 @@ fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Res
         return Err(Error::EncodingMismatch { path: dir.to_owned(), stored, given });
     }
     check_lowest(disk, dir, &numbers, &active, &keys)?;
-    let unsealed = check_predecessor(disk, dir, &numbers, &active, &keys, access)?;
+    let before = check_predecessor(disk, dir, &numbers, &active, &keys, access)?;
     let live_mark = live_mark(disk, dir, &active, torn.as_ref(), &keys)?;
-    Ok(Survey { numbers, active, keys, spare, torn, unsealed, live_mark })
+    Ok(Survey { numbers, active, keys, spare, torn, before, live_mark })
 }
 
 fn missing(dir: &Path, number: u32) -> Error {
@@ -209,7 +215,7 @@ fn check_predecessor(
     active: &Segment,
     keys: &Keys,
     access: Access,
-) -> Result<Option<(Segment, Chain)>> {
+) -> Result<Option<Before>> {
     let [.., number, _] = *numbers else { return Ok(None) };
     let before = segment::open_checked(disk, dir, number, access, keys)?;
     let end = active.header.predecessor_end;
@@ -234,7 +240,7 @@ fn check_predecessor(
             let found = format!("{}:{} to {}", footer.end_offset, hex(&footer.head), footer.frames_end);
             return disagree("the footer disagrees with the next segment", expected, found);
         }
-        return Ok(None);
+        return Ok(Some(Before::Sealed(before, end)));
     }
     if before.len < end {
         return disagree("the segment is cut short", end.to_string(), before.len.to_string());
@@ -253,7 +259,7 @@ fn check_predecessor(
         let expected = format!("{}:{}", active.header.first_offset, hex(&active.header.head));
         return disagree("the segment's head is not the one that the next segment starts from", expected, found);
     }
-    Ok(Some((before, chain)))
+    Ok(Some(Before::Unsealed(before, chain)))
 }
 
 fn stop_words(stop: &Stop) -> String {
@@ -320,7 +326,8 @@ enum Tail {
     Torn,
 }
 
-fn decide(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Position, Tail)> {
+/// Evidence in the bytes behind the last whole batch: of later frames, or of a successor that must be there.
+fn look_behind(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Position, Tail)> {
     let active = &survey.active;
     let mut window = Window::new(&*active.file, &active.path, active.len);
     let tail = if window.first_nonzero(chain.position)?.is_none() { Tail::Clean } else { Tail::Torn };
@@ -333,9 +340,6 @@ fn decide(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Pos
     }
     if attested.segment > active.number {
         return Err(lost_successor(survey, attested.segment, "its records were durable"));
-    }
-    if attested > active.place(chain.position) {
-        return Err(lost(survey, chain, attested));
     }
     Ok((attested, tail))
 }
@@ -384,7 +388,7 @@ fn repair(
     tail: Tail,
     lock: &LockFile,
 ) -> Result<Option<Cut>> {
-    let Survey { active, keys, torn, unsealed, .. } = survey;
+    let Survey { active, keys, spare, torn, before, .. } = survey;
     // The names may live in memory only: whoever made them was killed before this sync, or was told that it failed.
     disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))?;
     let mut cut = None;
@@ -412,26 +416,37 @@ fn repair(
         write_slot(active, &mark_at(survey, chain, 0))?;
     }
     // A sealed segment promises a successor, so this comes after the active segment was made durable.
-    if let Some((before, chain)) = unsealed {
-        let index = if chain.walked_from == FRAMES_START {
-            chain.index.clone()
-        } else {
-            before.walk_index(FRAMES_START, chain.position)?
-        };
-        let summary = Summary {
-            segment: before.number,
-            frames_end: chain.position,
-            first_offset: before.header.first_offset,
-            end_offset: chain.replay.peaks.size(),
-            last_time: chain.replay.last_time,
-            head: chain.replay.peaks.head(keys),
-        };
-        // Its frames are durable: the successor's header, which states where they end, was written after their sync.
-        sealing::seal(&*before.file, &before.path, keys, &before.frame_key, &summary, &index)?;
+    match before {
+        Some(Before::Unsealed(before, chain)) => seal(before, chain, keys)?,
+        // A spare is made only after the sealing before it is durable. Without one, the footer may live in memory only.
+        Some(Before::Sealed(before, frames_end)) if spare.is_none() && torn.is_none() => {
+            repair::rewrite(&*before.file, &before.path, *frames_end, before.len)?;
+            before.file.sync_all().map_err(|error| Error::io("fsync", &before.path, error))?;
+        }
+        _ => {}
     }
     let identity = active.file.identity().map_err(|error| Error::io("fstat", &active.path, error))?;
     lock.write_mark(&mark_at(survey, chain, identity), &active.frame_key)?;
     Ok(cut)
+}
+
+fn seal(before: &Segment, chain: &Chain, keys: &Keys) -> Result<()> {
+    let index = if chain.walked_from == FRAMES_START {
+        chain.index.clone()
+    } else {
+        before.walk_index(FRAMES_START, chain.position)?
+    };
+    let summary = Summary {
+        segment: before.number,
+        frames_end: chain.position,
+        first_offset: before.header.first_offset,
+        end_offset: chain.replay.peaks.size(),
+        last_time: chain.replay.last_time,
+        head: chain.replay.peaks.head(keys),
+    };
+    // Its frames are durable: the successor's header, which states where they end, was written after their sync.
+    sealing::seal(&*before.file, &before.path, keys, &before.frame_key, &summary, &index)?;
+    Ok(())
 }
 
 fn mark_at(survey: &Survey, chain: &Chain, identity: u64) -> Mark {
