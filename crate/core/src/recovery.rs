@@ -8,7 +8,9 @@ use std::path::Path;
 use crate::chain::{self, Chain, Stop};
 use crate::disk::{Access, Disk};
 use crate::error::{Damage, Error, Result, hex};
-use crate::format::{self, FOOTER_LEN, FRAMES_START, Footer, LIVE_MARK_POSITION, Mark, Position, SLOTS};
+use crate::format::{
+    self, FOOTER_LEN, FRAME_ALIGN, FRAMES_START, Footer, LIVE_MARK_POSITION, Mark, PAGE_LEN, Position, SLOTS,
+};
 use crate::frame::FrameDamage;
 use crate::hash::{self, Keys};
 use crate::lock::LockFile;
@@ -154,6 +156,11 @@ fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Res
     }
     check_secret(disk, dir, &numbers, &active, &keys)?;
     active.check(&keys)?;
+    if active.number == 1 && active.len < PAGE_LEN {
+        // Its page 0 was durable before the file had its name; the marks that would tell are in it.
+        let damage = Damage::new("the segment is cut short", &active.path).at(active.len);
+        return Err(Error::corrupt(damage.versus(format!("at least {PAGE_LEN} bytes"), active.len)));
+    }
     if options.encoding != ENCODING_BUFFER && options.encoding != active.header.encoding {
         let (stored, given) = (active.header.encoding.clone(), options.encoding.clone());
         return Err(Error::EncodingMismatch { path: dir.to_owned(), stored, given });
@@ -309,6 +316,10 @@ fn evidence(survey: &Survey) -> Result<(Position, Vec<Mark>)> {
         }
     }
     attested = marks.iter().map(|m| active.place(m.position)).fold(attested, Position::max);
+    if marks.is_empty() && matches!(survey.before, Some(Before::Sealed(..))) {
+        // The segment before was sealed after this one's first group was durable, or after recovery marked a slot here.
+        attested = attested.max(active.place(FRAMES_START + FRAME_ALIGN));
+    }
     if let Some(torn) = &survey.torn {
         let key = survey.keys.frame_key(&active.header.next_nonce);
         let mut window = Window::new(&*torn.file, &torn.path, torn.len);

@@ -7,6 +7,7 @@
 mod interleave;
 mod model;
 mod reference;
+mod rot;
 mod run;
 mod user;
 mod watch;
@@ -14,7 +15,7 @@ mod watch;
 use run::Facts;
 
 /// How many CI runs.
-const HISTORIES: u64 = 2_500;
+const HISTORIES: u64 = 5_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.trim().parse().ok())
