@@ -413,8 +413,10 @@ fn repair(
     if tail == Tail::Torn {
         cut = Some(repair::save_tail(disk, dir, active.number, &*active.file, &active.path, chain.position)?);
     }
-    if let Some(torn) = torn {
-        repair::cut(&*torn.file, &torn.path, 0)?;
+    // Also a spare that looks empty: the cut that emptied it may live in memory only, and what it cut would come back
+    // behind the next segment's first records.
+    if let Some(blank) = torn.as_ref().or(spare.as_ref()) {
+        repair::cut(&*blank.file, &blank.path, 0)?;
     }
     let end = active.place(chain.position);
     if attested < end || tail == Tail::Torn {
@@ -429,6 +431,9 @@ fn repair(
             active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
         }
         write_slot(active, &mark_at(survey, chain, 0))?;
+    } else {
+        // All records are durable, but an earlier recovery may have cut a tail and not have seen its sync return.
+        active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
     }
     // A sealed segment promises a successor, so this comes after the active segment was made durable.
     match before {

@@ -419,6 +419,8 @@ fn publish(log: &Arc<Shared>, writer: &Writer, flusher: &Flusher, flushed: Flush
     if !log.advance(head, last_time) {
         return; // poisoned meanwhile by another file of this log: nothing more is acknowledged
     }
+    // Before the waiters are taken: should the listener panic, they are still there to be told.
+    log.listener.durable(head);
     let mut queue = writer.queue.lock();
     queue.groups += 1;
     let ready = queue.take_waiters(flusher.synced_size());
@@ -428,7 +430,6 @@ fn publish(log: &Arc<Shared>, writer: &Writer, flusher: &Flusher, flushed: Flush
     let wants_spare = flusher.wants_spare() && queue.spare.is_none() && background::claim(&mut queue);
     let groups = queue.groups;
     drop(queue);
-    log.listener.durable(head);
     // With durability 'os' more was written than synced: a flush states what the device has.
     answer(ready, flusher.synced_head());
     if arm {

@@ -9,13 +9,14 @@ mod model;
 mod reference;
 mod rot;
 mod run;
+mod scenarios;
 mod user;
 mod watch;
 
 use run::Facts;
 
 /// How many CI runs.
-const HISTORIES: u64 = 5_000;
+const HISTORIES: u64 = 3_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.trim().parse().ok())

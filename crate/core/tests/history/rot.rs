@@ -40,17 +40,26 @@ impl History {
             let path = self.dir.join("lock");
             let _ = self.world.disk.write_file(&path, &[0; 600]);
         }
-        let rot = *pick(&mut self.rng, &[Rot::Bit, Rot::Bit, Rot::Bit, Rot::Page, Rot::Cut, Rot::Missing, Rot::Misdirected, Rot::Swapped]);
+        let rot = *pick(
+            &mut self.rng,
+            &[Rot::Bit, Rot::Bit, Rot::Bit, Rot::Page, Rot::Cut, Rot::Missing, Rot::Misdirected, Rot::Swapped],
+        );
         let online = !closed && self.rng.chance(1, 4);
         if online {
             return self.rot_online(rot);
         }
+        let sound = self.files();
         let Some(where_) = self.strike(rot) else { return Ok(()) };
         self.note(|| format!("{rot:?}: {where_}"));
         let before = self.files();
+        // One stray write over marks and records at once takes the statement along with what it states.
+        let slots = |bytes: &Vec<u8>| bytes.get(3072..4096).map(<[u8]>::to_vec);
+        let marks_hit =
+            rot == Rot::Misdirected && sound.iter().any(|(path, bytes)| slots(bytes) != slots(&before[path]));
         let least = {
             let model = self.model.lock();
             match rot {
+                _ if marks_hit => 0,
                 _ if closed => whole,
                 _ if !model.disk => 0,
                 Rot::Bit if !unmarked => model.acknowledged.min(whole),
@@ -73,7 +82,10 @@ impl History {
                 self.note(|| format!("opened: {size} records of {whole}, cut {:?}", log.cut()));
                 ensure!(size >= least, "{rot:?} at {where_}: {size} records left of {least} attested");
                 let cut = size < whole;
-                ensure!(rot != Rot::Bit || !cut || log.cut().is_some(), "{rot:?} at {where_}: {size} of {whole}, nothing told");
+                ensure!(
+                    rot != Rot::Bit || !cut || log.cut().is_some(),
+                    "{rot:?} at {where_}: {size} of {whole}, nothing told"
+                );
                 self.facts.count(if cut { "rot cut" } else { "rot outside of what opening reads" });
                 self.read_despite_rot(&log)
             }
@@ -163,7 +175,7 @@ impl History {
         let mut from = 0;
         while from < size {
             let verify = self.rng.chance(1, 2);
-            let request = ReadRequest { from, to: size, max_bytes: 1, max_records: 8, reverse: false, verify };
+            let request = ReadRequest { from, to: size, max_bytes: 1, max_records: 200, reverse: false, verify };
             match log.read(&request) {
                 Ok(records) => {
                     ensure!(records.offset == from && !records.is_empty(), "reading from {from} gave nothing");

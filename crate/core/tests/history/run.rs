@@ -399,8 +399,14 @@ impl History {
     /// Random calls and random progress.
     fn use_log(&mut self, log: &Log) -> Result<(), String> {
         let calls = self.rng.below(*pick(&mut self.rng.clone(), &[3, 12, 40]));
-        for _ in 0..calls {
+        let last_act = if self.rng.chance(1, 3) { self.rng.below(calls + 1) } else { u64::MAX };
+        for call in 0..calls {
             self.trouble();
+            if call == last_act {
+                let at = self.world.disk.calls() + 1 + self.rng.below(12);
+                self.note(|| format!("the machine halts at call {at}"));
+                self.world.disk.halt_at(at);
+            }
             let mut user = self.user(log);
             self.note(|| format!("call: {}", user.intent()));
             if self.rng.chance(1, 3) {
