@@ -419,7 +419,8 @@ fn repair(
         repair::cut(&*blank.file, &blank.path, 0)?;
     }
     let end = active.place(chain.position);
-    if attested < end || tail == Tail::Torn {
+    // Before a segment is sealed its successor's slot is marked anew: a mark that is found may live in memory only.
+    if attested < end || tail == Tail::Torn || matches!(before, Some(Before::Unsealed(..))) {
         if attested.segment < active.number || attested.position < FRAMES_START {
             repair::rewrite_page_0(&*active.file, &active.path)?;
         }
