@@ -11,11 +11,15 @@ pub type Job = Box<dyn FnOnce() + Send>;
 /// What a job mostly does; the pool keeps threads free for the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Stage 1 or 2 of a log's pipeline: short CPU work, writing, syncing. Never limited.
-    Pipeline,
+    /// Stage 1 or 2 of a log's pipeline, or a rotation's work: short CPU work, writing, syncing. A slow device never
+    /// gets all threads.
+    Pipeline {
+        /// The device that the job may wait for ([`crate::disk::Volume::device`]).
+        device: u64,
+    },
     /// Reading and verifying for a caller.
     Read,
-    /// Opening, sealing, filling, closing.
+    /// Opening, closing, timers.
     Background,
 }
 

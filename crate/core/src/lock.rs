@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use parking_lot::Mutex;
+
 use crate::disk::{self, Access, Disk, DiskFile};
 use crate::error::{Error, Holder, Result};
 use crate::format::{LIVE_MARK_POSITION, MARK_LEN, Mark, SECTOR_LEN};
@@ -28,10 +30,28 @@ fn host_name() -> String {
     std::env::var("COMPUTERNAME").unwrap_or_else(|_| "localhost".to_owned())
 }
 
+fn this_process() -> Holder {
+    Holder { pid: std::process::id(), host: HOST_NAME.clone(), this_process: true }
+}
+
+/// The lock files that this process holds, by identity: another open here can say so even before the holder is written.
+static HELD_HERE: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+
 /// A descriptor of the lock file.
 pub struct LockFile {
     path: PathBuf,
     file: Box<dyn DiskFile>,
+    /// Set while this descriptor holds the lock.
+    held: Option<u64>,
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        let mut held = HELD_HERE.lock();
+        if let Some(at) = self.held.and_then(|identity| held.iter().position(|&other| other == identity)) {
+            held.swap_remove(at);
+        }
+    }
 }
 
 impl LockFile {
@@ -39,10 +59,18 @@ impl LockFile {
     pub fn acquire(disk: &dyn Disk, dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
         let file = disk.open(&path, Access::OpenOrCreate).map_err(|error| Error::io("open", &path, error))?;
-        let lock = Self { path, file };
-        let taken = lock.file.try_lock().map_err(|error| Error::io("flock", &lock.path, error))?;
+        let identity = file.identity().map_err(|error| Error::io("fstat", &path, error))?;
+        let mut held = HELD_HERE.lock();
+        let taken = file.try_lock().map_err(|error| Error::io("flock", &path, error))?;
+        let held_here = held.contains(&identity);
+        if taken {
+            held.push(identity);
+        }
+        drop(held);
+        let lock = Self { path, file, held: taken.then_some(identity) };
         if !taken {
-            return Err(Error::Locked { path: dir.to_owned(), holder: lock.holder()? });
+            let holder = if held_here { Some(this_process()) } else { lock.holder()? };
+            return Err(Error::Locked { path: dir.to_owned(), holder });
         }
         Ok(lock)
     }
@@ -51,7 +79,7 @@ impl LockFile {
     pub fn look(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(NAME);
         match disk.open(&path, Access::Read) {
-            Ok(file) => Ok(Some(Self { path, file })),
+            Ok(file) => Ok(Some(Self { path, file, held: None })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("open", &path, error)),
         }
@@ -80,6 +108,15 @@ impl LockFile {
             && host == *HOST_NAME
             && field("started").and_then(|v| v.parse().ok()) == Some(*PROCESS_STARTED_MS);
         Ok(Some(Holder { pid, host: host.to_owned(), this_process }))
+    }
+
+    /// The holder that the file names, if it has the lock at this moment. Found without trying the lock: a try that
+    /// succeeds, even for an instant, would refuse a writer that opens the log just then. What cannot be told (another
+    /// host, another container) is nobody.
+    pub fn held_by(&self) -> Result<Option<Holder>> {
+        let Some(holder) = self.holder()?.filter(|holder| holder.host == *HOST_NAME) else { return Ok(None) };
+        let held = self.file.is_locked_by(holder.pid).map_err(|error| Error::io("read", &self.path, error))?;
+        Ok(held.then_some(holder))
     }
 
     /// The live mark's bytes; who has the segment's key can parse them.

@@ -20,7 +20,8 @@ use crate::repair::Cut;
 use crate::stats::Stats;
 use crate::writer::{Done, Head, Start, Writer};
 
-/// Learns what becomes durable. Called on engine threads, one call at a time for each log.
+/// Learns what becomes durable. Called on engine threads, one call at a time for each log; nothing comes after
+/// `failed`. Must be quick, and must not call back into the log.
 pub trait Listener: Send + Sync {
     /// Everything below `head.size` is durable.
     fn durable(&self, head: Head);
@@ -38,6 +39,8 @@ pub struct Shared {
     pub options: Options,
     /// Keys.
     pub keys: Arc<Keys>,
+    /// The device that holds the folder.
+    pub device: u64,
     /// Where records are.
     pub catalogue: Catalogue,
     /// Frames read lately.
@@ -85,6 +88,10 @@ impl Shared {
         }
         end.head = head;
         end.last_time = last_time;
+        // Under the lock: no watermark can slip behind a failure.
+        if self.writer.is_some() {
+            self.listener.durable(head);
+        }
         true
     }
 
@@ -96,7 +103,6 @@ impl Shared {
         }
         let first = Arc::new(error);
         end.failure = Some(Arc::clone(&first));
-        drop(end);
         self.listener.failed(&first);
         first
     }
@@ -160,9 +166,22 @@ impl Log {
             None => None,
         };
         let follower = follower.map(Mutex::new);
+        let volume = host.disk.volume(&dir).map_err(|error| Error::io("statfs", &dir, error))?;
+        let device = volume.device;
         let cache = FrameCache::new(options.cache_bytes);
-        let shared =
-            Shared { host, dir, options, keys, catalogue, cache, listener, end: Mutex::new(end), writer, follower };
+        let shared = Shared {
+            host,
+            dir,
+            options,
+            keys,
+            device,
+            catalogue,
+            cache,
+            listener,
+            end: Mutex::new(end),
+            writer,
+            follower,
+        };
         Ok(Self { shared: Arc::new(shared), encoding: encoding.into(), first_offset, cut: cut.map(Arc::new) })
     }
 

@@ -1,7 +1,7 @@
 //! The engine's threads: few, process-wide, shared by every open log.
 //!
 //! Invariant: reading and background work together never occupy the last two threads, so that a sync always finds
-//! one. A lone job costs one wake-up: the spawner takes one sleeping worker off a stack and signals it alone, nobody
+//! one, and neither does the pipeline work for one device, so that one slow disk cannot take all. A lone job costs one wake-up: the spawner takes one sleeping worker off a stack and signals it alone, nobody
 //! spins. There is no timer thread: of the idle workers one, the *keeper*, sleeps until the nearest deadline.
 
 use std::collections::{BinaryHeap, VecDeque};
@@ -37,7 +37,8 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    pipeline: VecDeque<Job>,
+    /// One for each device with pipeline work, the longest waiting first.
+    lanes: VecDeque<Lane>,
     read: VecDeque<Job>,
     background: VecDeque<Job>,
     delayed: BinaryHeap<Delayed>,
@@ -56,6 +57,13 @@ struct State {
     /// The idle worker that sleeps until the nearest deadline; not in `idle`.
     keeper: Option<Arc<Condvar>>,
     closed: bool,
+}
+
+/// Pipeline work for one device.
+struct Lane {
+    device: u64,
+    queue: VecDeque<Job>,
+    running: usize,
 }
 
 struct Delayed {
@@ -83,7 +91,7 @@ impl Pool {
 impl Executor for Pool {
     fn spawn(&self, class: Class, job: Job) {
         let mut state = self.shared.state.lock();
-        state.queue(class).push_back(job);
+        state.enqueue(class, job);
         self.shared.call_workers(state);
     }
 
@@ -122,12 +130,20 @@ impl Drop for Pool {
 }
 
 impl State {
-    fn queue(&mut self, class: Class) -> &mut VecDeque<Job> {
+    fn enqueue(&mut self, class: Class, job: Job) {
         match class {
-            Class::Pipeline => &mut self.pipeline,
-            Class::Read => &mut self.read,
-            Class::Background => &mut self.background,
+            Class::Pipeline { device } => self.lane(device).queue.push_back(job),
+            Class::Read => self.read.push_back(job),
+            Class::Background => self.background.push_back(job),
         }
+    }
+
+    fn lane(&mut self, device: u64) -> &mut Lane {
+        let at = self.lanes.iter().position(|lane| lane.device == device).unwrap_or_else(|| {
+            self.lanes.push_back(Lane { device, queue: VecDeque::new(), running: 0 });
+            self.lanes.len() - 1
+        });
+        &mut self.lanes[at]
     }
 
     /// How many more jobs of (both limited classes together, Background) may start.
@@ -142,7 +158,8 @@ impl State {
         let (both, background) = self.allowance(threads_max);
         let limited = (self.read.len() + self.background.len().min(background)).min(both);
         let alarm = usize::from(!self.delayed.is_empty() && self.keeper.is_none());
-        self.pipeline.len() + limited + alarm
+        let pipeline: usize = self.lanes.iter().map(|lane| lane.queue.len().min(lane.allowance(threads_max))).sum();
+        pipeline + limited + alarm
     }
 
     fn queue_due(&mut self) {
@@ -152,15 +169,21 @@ impl State {
         let now = Instant::now();
         while self.delayed.peek().is_some_and(|next| next.at <= now) {
             if let Some(due) = self.delayed.pop() {
-                self.queue(due.class).push_back(due.job);
+                self.enqueue(due.class, due.job);
             }
         }
     }
 
     fn next_job(&mut self, threads_max: usize) -> Option<(Class, Job)> {
         self.queue_due();
-        if let Some(job) = self.pipeline.pop_front() {
-            return Some((Class::Pipeline, job));
+        // Devices take turns.
+        if let Some(at) = self.lanes.iter().position(|lane| !lane.queue.is_empty() && lane.allowance(threads_max) > 0)
+            && let Some(mut lane) = self.lanes.remove(at)
+        {
+            let (device, job) = (lane.device, lane.queue.pop_front());
+            lane.running += 1;
+            self.lanes.push_back(lane);
+            return job.map(|job| (Class::Pipeline { device }, job));
         }
         let (both, background) = self.allowance(threads_max);
         if both > 0
@@ -180,10 +203,23 @@ impl State {
 
     fn finished(&mut self, class: Class) {
         match class {
-            Class::Pipeline => {}
+            Class::Pipeline { device } => {
+                let lane = self.lane(device);
+                lane.running -= 1;
+                if lane.running == 0 && lane.queue.is_empty() {
+                    self.lanes.retain(|lane| lane.device != device);
+                }
+            }
             Class::Read => self.running_read -= 1,
             Class::Background => self.running_background -= 1,
         }
+    }
+}
+
+impl Lane {
+    /// How many more of its jobs may start.
+    fn allowance(&self, threads_max: usize) -> usize {
+        (threads_max - 2).saturating_sub(self.running)
     }
 }
 

@@ -11,6 +11,9 @@ use crate::frame::{self, Rehasher};
 use crate::log::Shared;
 use crate::record::Columns;
 
+/// Most stored bytes of one run: what they decode to must fit memory, and ends of 32 bits.
+pub const RUN_BYTES_MAX: u64 = 8 << 20;
+
 /// What to read.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadRequest {
@@ -18,7 +21,8 @@ pub struct ReadRequest {
     pub from: u64,
     /// Last offset, exclusive; capped by the durable end.
     pub to: u64,
-    /// Stored bytes to fetch in this call; one frame at least.
+    /// Stored bytes to fetch in this call; one frame at least, [`RUN_BYTES_MAX`] at most, and no more frames once four
+    /// times as much is decoded.
     pub max_bytes: u64,
     /// Most records to return.
     pub max_records: u64,
@@ -79,6 +83,7 @@ impl Records {
 pub fn read(log: &Shared, request: &ReadRequest) -> Result<Records> {
     let mut range = request.from..request.to.min(log.head().size);
     let mut records = Records::default();
+    let max_bytes = request.max_bytes.min(RUN_BYTES_MAX);
     if request.max_records == 1 && !request.verify && !range.is_empty() {
         let offset = if request.reverse { range.end - 1 } else { range.start };
         if read_one(log, offset, &mut records)? {
@@ -91,12 +96,10 @@ pub fn read(log: &Shared, request: &ReadRequest) -> Result<Records> {
         let (view, segment_end) = log.catalogue.holding(if request.reverse { range.end - 1 } else { range.start })?;
         let low = range.start.max(view.segment.header.first_offset);
         let high = range.end.min(segment_end.unwrap_or(u64::MAX));
-        let span = if request.reverse {
-            view.span_to(low, high, request.max_bytes)?
-        } else {
-            view.span_from(low, high, request.max_bytes)?
-        };
-        let mut take = Take { from: low, to: high, max_records: request.max_records, reverse: request.reverse };
+        let span =
+            if request.reverse { view.span_to(low, high, max_bytes)? } else { view.span_from(low, high, max_bytes)? };
+        let (max_records, reverse) = (request.max_records, request.reverse);
+        let mut take = Take { from: low, to: high, max_records, max_decoded: 4 * max_bytes, reverse };
         if request.reverse {
             take.from = take.from.max(high.saturating_sub(request.max_records));
         }
@@ -140,6 +143,7 @@ struct Take {
     from: u64,
     to: u64,
     max_records: u64,
+    max_decoded: u64,
     reverse: bool,
 }
 
@@ -153,6 +157,9 @@ fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, re
     let mut position = span.start;
     let mut next = take.from;
     while position < span.end && expected < take.to {
+        if !take.reverse && records.payloads.len() as u64 > take.max_decoded {
+            return Ok(next);
+        }
         let (header, stored) = frame_at(view, span, &bytes, position, expected)?;
         let here = position;
         position += header.frame_len();

@@ -1,7 +1,7 @@
 //! Recovery: from whatever a crash left to a log that goes on, or a refusal that changes nothing.
 //!
-//! It reads like the table in docs/DURABILITY.md: look at everything ([`survey`], [`evidence`]), decide by the first
-//! row that fits ([`decide`]), and only then write ([`repair`]).
+//! It reads like the table in docs/DURABILITY.md: [`recover`] looks at everything ([`survey`], [`evidence`],
+//! [`look_behind`]), refuses by the first row that fits, and only then writes ([`repair`]).
 
 use std::path::Path;
 
@@ -61,17 +61,12 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
     let survey = survey(disk, dir, options, access)?;
     let (attested, marks) = evidence(&survey)?;
     let live = survey.live_mark.as_ref().filter(|mark| lock.is_none() && mark.segment == survey.active.number);
-    let (chain, attested, tail) = if let Some(mark) = live {
-        // A writer may be at work behind the mark: a reader looks no further, and everything before it is durable.
-        let chain = chain::walk(&survey.active, &survey.keys, &marks, mark.position)?;
-        if chain.position != mark.position {
-            return Err(lost(&survey, &chain, attested));
-        }
-        (chain, attested, Tail::Clean)
-    } else {
-        let chain = chain::walk(&survey.active, &survey.keys, &marks, survey.active.len)?;
-        let (attested, tail) = decide(&survey, &chain, attested)?;
-        (chain, attested, tail)
+    // A writer may be at work behind the mark: a reader looks no further, and everything before it is durable.
+    let end = live.map_or(survey.active.len, |mark| mark.position);
+    let chain = chain::walk(&survey.active, &survey.keys, &marks, end)?;
+    let (attested, tail) = match live {
+        Some(_) => (attested, Tail::Clean),
+        None => look_behind(&survey, &chain, attested)?,
     };
     if let Some(expected) = &options.expect_head {
         let stated = stated::Log {
@@ -83,6 +78,9 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
             chain: &chain,
         };
         stated.check(expected)?;
+    }
+    if attested > survey.active.place(chain.position) {
+        return Err(lost(&survey, &chain, attested));
     }
     let cut = match lock {
         Some(lock) => repair(disk, dir, &survey, &chain, attested, tail, lock)?,
@@ -126,9 +124,9 @@ fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Res
         Opened::Blank(blank) => {
             let mut window = Window::new(&*blank.file, &blank.path, blank.len);
             if window.first_nonzero(0)?.is_none() {
-                spare = Some(blank)
+                spare = Some(blank);
             } else {
-                torn = Some(blank)
+                torn = Some(blank);
             }
             numbers.pop();
             segment::open(disk, dir, newest - 1, access)?
@@ -339,7 +337,8 @@ enum Tail {
     Torn,
 }
 
-fn decide(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Position, Tail)> {
+/// Evidence in the bytes behind the last whole batch: of later frames, or of a successor that must be there.
+fn look_behind(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Position, Tail)> {
     let active = &survey.active;
     let mut window = Window::new(&*active.file, &active.path, active.len);
     let tail = if window.first_nonzero(chain.position)?.is_none() { Tail::Clean } else { Tail::Torn };
@@ -352,9 +351,6 @@ fn decide(survey: &Survey, chain: &Chain, mut attested: Position) -> Result<(Pos
     }
     if attested.segment > active.number {
         return Err(lost_successor(survey, attested.segment, "its records were durable"));
-    }
-    if attested > active.place(chain.position) {
-        return Err(lost(survey, chain, attested));
     }
     Ok((attested, tail))
 }
@@ -386,7 +382,7 @@ fn lost(survey: &Survey, chain: &Chain, attested: Position) -> Error {
 }
 
 /// Looks behind the frames for a footer of a segment that was sealed but not yet cut to length.
-fn footer_behind(window: &mut Window<'_>, frame_key: &[u8; 32], position: u64) -> Result<bool> {
+pub fn footer_behind(window: &mut Window<'_>, frame_key: &[u8; 32], position: u64) -> Result<bool> {
     let mut found = false;
     scan::each_step(window, position, format::INDEX_ENTRY_LEN, FOOTER_LEN, |bytes, at| {
         found |= Footer::parse(bytes, frame_key, at + FOOTER_LEN as u64).is_some();

@@ -216,7 +216,7 @@ mod tests {
             if i % 4 == 0 {
                 executor.spawn_after(Duration::from_secs(60), Class::Background, job);
             } else {
-                executor.spawn(Class::Pipeline, job);
+                executor.spawn(Class::Pipeline { device: 0 }, job);
             }
         }
         assert_eq!((executor.pending(), executor.ready()), (20, 15));
@@ -261,7 +261,7 @@ mod tests {
     fn a_crash_ends_jobs_and_stops_what_lives_of_the_old_world() {
         let world = SimWorld::new(7);
         let host = world.host();
-        host.executor.spawn(Class::Pipeline, Box::new(|| unreachable!()));
+        host.executor.spawn(Class::Pipeline { device: 0 }, Box::new(|| unreachable!()));
         let file = host.disk.open(Path::new("a"), Access::CreateNew).unwrap();
         host.disk.sync_dir(Path::new("/")).unwrap();
         let after = world.crash(&mut SimRng::new(1));

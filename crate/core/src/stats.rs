@@ -28,6 +28,34 @@ pub struct Latencies {
     pub max: u64,
 }
 
+/// The counters as they grow.
+#[derive(Default)]
+pub struct Counters {
+    /// Records written.
+    pub records: u64,
+    /// Groups written.
+    pub groups: u64,
+    /// Payload bytes of those records.
+    pub payload_bytes: u64,
+    /// Bytes of the frames that hold them.
+    pub stored_bytes: u64,
+    /// How long syncs took.
+    pub sync_micros: Histogram,
+}
+
+impl Counters {
+    /// A snapshot.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            records: self.records,
+            groups: self.groups,
+            payload_bytes: self.payload_bytes,
+            stored_bytes: self.stored_bytes,
+            sync_micros: self.sync_micros.summary(),
+        }
+    }
+}
+
 /// Sixteen linear steps per power of two: at most 6 % off, 1 KiB in all.
 const STEPS: u32 = 16;
 const BUCKETS: usize = 32 * STEPS as usize;

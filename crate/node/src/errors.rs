@@ -11,7 +11,7 @@ use crate::system;
 pub fn object<'env>(env: &'env Env, error: &Error) -> Result<Object<'env>> {
     let mut object = Object::new(env)?;
     object.set_c_named_property(c"code", error.code())?;
-    object.set_c_named_property(c"message", error.to_string())?;
+    object.set_c_named_property(c"message", message(error))?;
     if let Some(path) = error.path().filter(|path| !path.as_os_str().is_empty()) {
         object.set_c_named_property(c"path", path.to_string_lossy().as_ref())?;
     }
@@ -35,6 +35,14 @@ pub fn object<'env>(env: &'env Env, error: &Error) -> Result<Object<'env>> {
         _ => {}
     }
     Ok(object)
+}
+
+/// The engine's words. Of a handle that is gone for good nobody knows the folder any more.
+fn message(error: &Error) -> String {
+    match error {
+        Error::Closed { path } if path.as_os_str().is_empty() => "the log is closed; open it again to go on".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// What was expected and what was found.

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 
 use varve_core::error::{Error, Result};
+use varve_core::inspect::Info;
+use varve_core::verify::Report;
 use varve_core::writer::Head;
 
 /// How a request ended.
@@ -42,6 +44,8 @@ pub enum Answer {
     Head(Head),
     Offset(u64),
     Chunk(Chunk),
+    Report(Box<Report>),
+    Info(Box<Info>),
 }
 
 /// A run of records as `NativeChunk` wants it.
@@ -91,5 +95,50 @@ impl Queue {
     pub fn take(&mut self) -> Vec<Event> {
         self.durable_at.clear();
         std::mem::take(&mut self.events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn durable(log: u32, size: u64) -> Event {
+        Event::Durable { log, head: Head { size, hash: [0; 32] } }
+    }
+
+    /// Events in short: d(log)=(size), f(log), p(bytes), a(request).
+    fn taken(queue: &mut Queue) -> String {
+        let words = queue.take().into_iter().map(|event| match event {
+            Event::Durable { log, head } => format!("d{log}={}", head.size),
+            Event::Failed { log, .. } => format!("f{log}"),
+            Event::Progress { bytes, .. } => format!("p{bytes}"),
+            Event::Done { request, .. } => format!("a{request}"),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn only_the_newest_watermark_of_a_log_waits_ahead_of_its_failure_and_answers() {
+        let mut queue = Queue::default();
+        queue.push(durable(1, 10));
+        queue.push(durable(2, 5));
+        queue.push(Event::Done { request: 7, outcome: Ok(Answer::Nothing) });
+        queue.push(durable(1, 20));
+        queue.push(Event::Failed { log: 1, error: Error::Aborted });
+        queue.push(durable(2, 6));
+        assert_eq!(taken(&mut queue), "d1=20 d2=6 a7 f1");
+        queue.push(durable(2, 7));
+        assert_eq!(taken(&mut queue), "d2=7");
+        assert_eq!(taken(&mut queue), "");
+    }
+
+    #[test]
+    fn only_the_newest_progress_waits() {
+        let mut queue = Queue::default();
+        for bytes in [1, 2, 3] {
+            queue.push(Event::Progress { request: 1, bytes, total_bytes: 9 });
+        }
+        queue.push(Event::Done { request: 1, outcome: Ok(Answer::Nothing) });
+        assert_eq!(taken(&mut queue), "p3 a1");
     }
 }

@@ -17,8 +17,11 @@
 #![deny(unsafe_code)]
 // `#[napi]` hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
+// `#[napi]` registers nothing in a test build, so nothing is called there.
+#![cfg_attr(test, allow(dead_code))]
 
 mod calls;
+mod checking;
 mod environment;
 mod errors;
 mod events;
@@ -28,5 +31,7 @@ mod objects;
 mod opening;
 mod raw;
 mod reading;
+mod reports;
 mod requests;
 mod system;
+mod turns;

@@ -13,6 +13,7 @@ use crate::errors;
 use crate::events::{Answer, Chunk, Event, Outcome};
 use crate::numbers::number;
 use crate::raw;
+use crate::reports;
 
 /// One event as `NativeEvent`.
 pub fn event<'env>(env: &'env Env, environment: &Arc<Environment>, event: Event) -> Result<Object<'env>> {
@@ -72,6 +73,8 @@ fn done<'env>(env: &'env Env, environment: &Environment, request: i64, outcome: 
         Ok(Answer::Head(head)) => object.set_c_named_property(c"value", head_object(env, head)?)?,
         Ok(Answer::Offset(offset)) => object.set_c_named_property(c"value", number(offset))?,
         Ok(Answer::Chunk(records)) => object.set_c_named_property(c"value", chunk(env, &records)?)?,
+        Ok(Answer::Report(report)) => object.set_c_named_property(c"value", reports::report(env, &report)?)?,
+        Ok(Answer::Info(info)) => object.set_c_named_property(c"value", reports::info(env, &info)?)?,
     }
     Ok(object)
 }

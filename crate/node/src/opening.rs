@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use napi::Env;
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
+use parking_lot::Mutex;
 use varve_core::error::{Error, HeadClaim, Result};
 use varve_core::host::Class;
 use varve_core::log::{Listener, Log};
@@ -104,8 +104,7 @@ impl Opening {
     fn open_once(&self) -> Result<Answer> {
         self.reply.cancel().check()?;
         let environment = self.reply.environment();
-        let watcher =
-            Watcher { environment: Arc::clone(environment), log: self.handle, failed: AtomicBool::new(false) };
+        let watcher = Watcher { environment: Arc::clone(environment), log: self.handle, failed: Mutex::new(false) };
         let log = Log::open(environment.host.clone(), &self.dir, self.options.clone(), Arc::new(watcher))?;
         environment.logs.add(self.handle, log);
         Ok(Answer::Opened(self.handle))
@@ -116,19 +115,22 @@ impl Opening {
 struct Watcher {
     environment: Arc<Environment>,
     log: u32,
-    failed: AtomicBool,
+    /// Held while pushing, so that no 'durable' slips behind 'failed'.
+    failed: Mutex<bool>,
 }
 
 impl Listener for Watcher {
     fn durable(&self, head: Head) {
-        // After 'failed' there is no 'durable': what it covers counts as not acknowledged.
-        if !self.failed.load(Ordering::Acquire) {
+        // What comes after 'failed' counts as not acknowledged.
+        let failed = self.failed.lock();
+        if !*failed {
             self.environment.push(Event::Durable { log: self.log, head });
         }
     }
 
     fn failed(&self, error: &Error) {
-        self.failed.store(true, Ordering::Release);
+        let mut failed = self.failed.lock();
+        *failed = true;
         self.environment.push(Event::Failed { log: self.log, error: error.clone() });
     }
 }

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use varve_core::error::{Error, Result};
-use varve_core::host::Class;
+use varve_core::host::{Class, Job};
 use varve_core::writer::panic_words;
 
 use crate::environment::Environment;
-use crate::events::{Answer, Event};
+use crate::events::{Answer, Event, Outcome};
+use crate::turns;
 
 /// Set when nobody waits for the answer any more.
 #[derive(Clone, Default)]
@@ -80,13 +81,18 @@ impl Reply {
         &self.environment
     }
 
+    /// Its number.
+    pub fn request(&self) -> i64 {
+        self.request
+    }
+
     /// Whether to stop.
     pub fn cancel(&self) -> &Cancel {
         &self.cancel
     }
 
     /// Answers.
-    pub fn send(mut self, outcome: Result<Answer>) {
+    pub fn send(mut self, outcome: Outcome) {
         self.answered = true;
         self.environment.push(Event::Done { request: self.request, outcome });
     }
@@ -94,11 +100,20 @@ impl Reply {
     /// Answers with what `work` returns, on an engine thread.
     pub fn work(self, class: Class, work: impl FnOnce(&Self) -> Result<Answer> + Send + 'static) {
         let executor = Arc::clone(&self.environment.host.executor);
-        let job = move || {
+        executor.spawn(class, self.job(work));
+    }
+
+    /// The same for work that may take minutes.
+    pub fn work_in_turn(self, work: impl FnOnce(&Self) -> Result<Answer> + Send + 'static) {
+        let executor = Arc::clone(&self.environment.host.executor);
+        turns::take(&executor, self.job(work));
+    }
+
+    fn job(self, work: impl FnOnce(&Self) -> Result<Answer> + Send + 'static) -> Job {
+        Box::new(move || {
             let outcome = caught(|| self.cancel.check().and_then(|()| work(&self)));
             self.send(outcome);
-        };
-        executor.spawn(class, Box::new(job));
+        })
     }
 }
 

@@ -118,17 +118,19 @@ impl IndexEntry {
         out
     }
 
+    /// Entries as they stand, in whatever order.
+    pub fn parse_each(bytes: &[u8]) -> impl Iterator<Item = Self> + '_ {
+        bytes.as_chunks::<INDEX_ENTRY_LEN>().0.iter().map(|c| Self {
+            relative_offset: u32::from_le_bytes([c[0], c[1], c[2], c[3]]),
+            slot: u32::from_le_bytes([c[4], c[5], c[6], c[7]]),
+        })
+    }
+
     /// A stored index whose checksum the caller has compared; `None` when it is not in order.
     pub fn parse_all(bytes: &[u8]) -> Option<Vec<Self>> {
-        let (chunks, rest) = bytes.as_chunks::<INDEX_ENTRY_LEN>();
-        let entries: Vec<Self> = chunks
-            .iter()
-            .map(|c| Self {
-                relative_offset: u32::from_le_bytes([c[0], c[1], c[2], c[3]]),
-                slot: u32::from_le_bytes([c[4], c[5], c[6], c[7]]),
-            })
-            .collect();
+        let rest = bytes.len() % INDEX_ENTRY_LEN;
+        let entries: Vec<Self> = Self::parse_each(bytes).collect();
         let ordered = entries.is_sorted_by(|a, b| a.slot < b.slot && a.relative_offset <= b.relative_offset);
-        (rest.is_empty() && ordered).then_some(entries)
+        (rest == 0 && ordered).then_some(entries)
     }
 }

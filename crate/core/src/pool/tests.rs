@@ -29,7 +29,7 @@ fn next(events: &Receiver<&'static str>) -> &'static str {
 /// Two jobs that wait for each other run at the same time, so work that could start before them has started.
 fn pipeline_round_trip(pool: &Pool) {
     let (done, finished) = channel();
-    pool.spawn(Class::Pipeline, Box::new(move || done.send(()).unwrap()));
+    pool.spawn(Class::Pipeline { device: 1 }, Box::new(move || done.send(()).unwrap()));
     finished.recv_timeout(SOON).unwrap();
 }
 
@@ -38,7 +38,7 @@ fn jobs_run_on_named_threads() {
     let pool = Pool::new(4);
     let (done, finished) = channel();
     pool.spawn(
-        Class::Pipeline,
+        Class::Pipeline { device: 1 },
         Box::new(move || done.send(std::thread::current().name().unwrap().to_owned()).unwrap()),
     );
     assert!(finished.recv_timeout(SOON).unwrap().starts_with("varve-"));
@@ -57,7 +57,7 @@ fn reading_and_background_leave_two_threads_to_the_pipeline() {
     for _ in 0..2 {
         let barrier = Arc::clone(&barrier);
         pool.spawn(
-            Class::Pipeline,
+            Class::Pipeline { device: 1 },
             Box::new(move || {
                 barrier.wait();
             }),
@@ -90,13 +90,14 @@ fn background_leaves_a_thread_to_reading() {
 fn the_pipeline_takes_every_thread_and_comes_first() {
     let pool = Pool::new(4);
     let (started, events) = channel();
-    let mut held_jobs: VecDeque<_> = (0..4).map(|_| held(&pool, Class::Pipeline, &started, "first")).collect();
+    let mut held_jobs: VecDeque<_> =
+        (0..4).map(|i| held(&pool, Class::Pipeline { device: i % 2 }, &started, "first")).collect();
     for _ in 0..4 {
         assert_eq!(next(&events), "first");
     }
     let background = held(&pool, Class::Background, &started, "background");
     let read = held(&pool, Class::Read, &started, "read");
-    let late = held(&pool, Class::Pipeline, &started, "late");
+    let late = held(&pool, Class::Pipeline { device: 0 }, &started, "late");
     drop(held_jobs.pop_front());
     assert_eq!(next(&events), "late");
     drop(late);
@@ -104,6 +105,20 @@ fn the_pipeline_takes_every_thread_and_comes_first() {
     drop(read);
     assert_eq!(next(&events), "background");
     drop((background, held_jobs));
+}
+
+#[test]
+fn one_slow_device_leaves_threads_to_the_others() {
+    let pool = Pool::new(4);
+    let (started, events) = channel();
+    let slow: Vec<_> = (0..3).map(|_| held(&pool, Class::Pipeline { device: 1 }, &started, "slow")).collect();
+    assert_eq!((next(&events), next(&events)), ("slow", "slow"));
+    // The third waits for one of the two, though two threads are free; another device finds them.
+    let other = held(&pool, Class::Pipeline { device: 2 }, &started, "other");
+    assert_eq!(next(&events), "other");
+    drop(other);
+    drop(slow);
+    assert_eq!(next(&events), "slow");
 }
 
 #[test]
@@ -130,7 +145,7 @@ fn a_panic_harms_neither_worker_nor_limits() {
     let (done, finished) = channel();
     for i in 0..50 {
         let done = done.clone();
-        let classes = [Class::Pipeline, Class::Read, Class::Background];
+        let classes = [Class::Pipeline { device: 1 }, Class::Read, Class::Background];
         pool.spawn(
             classes[i % 3],
             Box::new(move || {
@@ -170,9 +185,13 @@ fn a_deadline_is_kept_while_every_earlier_worker_is_busy() {
     let pool = Pool::new(4);
     let (started, events) = channel();
     let (done, finished) = channel();
-    pool.spawn_after(Duration::from_millis(20), Class::Pipeline, Box::new(move || done.send(()).unwrap()));
+    pool.spawn_after(
+        Duration::from_millis(20),
+        Class::Pipeline { device: 1 },
+        Box::new(move || done.send(()).unwrap()),
+    );
     // The only worker so far is the keeper; this job takes it.
-    let busy = held(&pool, Class::Pipeline, &started, "busy");
+    let busy = held(&pool, Class::Pipeline { device: 1 }, &started, "busy");
     assert_eq!(next(&events), "busy");
     finished.recv_timeout(SOON).unwrap();
     drop(busy);
@@ -182,8 +201,8 @@ fn a_deadline_is_kept_while_every_earlier_worker_is_busy() {
 fn a_far_deadline_does_not_hold_up_a_near_one() {
     let pool = Pool::new(4);
     let (done, finished) = channel();
-    pool.spawn_after(Duration::MAX, Class::Pipeline, Box::new(|| panic!("ran a job of the far future")));
-    pool.spawn_after(Duration::ZERO, Class::Pipeline, Box::new(move || done.send(()).unwrap()));
+    pool.spawn_after(Duration::MAX, Class::Pipeline { device: 1 }, Box::new(|| panic!("ran a job of the far future")));
+    pool.spawn_after(Duration::ZERO, Class::Pipeline { device: 1 }, Box::new(move || done.send(()).unwrap()));
     finished.recv_timeout(SOON).unwrap();
 }
 
@@ -222,7 +241,7 @@ fn ten_thousand_jobs_from_many_threads_all_run() {
             scope.spawn(move || {
                 for i in 0..2_500 {
                     let done = done.clone();
-                    let class = [Class::Pipeline, Class::Read, Class::Background][i % 3];
+                    let class = [Class::Pipeline { device: 1 }, Class::Read, Class::Background][i % 3];
                     let job: Job = Box::new(move || done.send(()).unwrap());
                     if (i + thread) % 5 == 0 {
                         pool.spawn_after(Duration::from_micros(i as u64), class, job);
@@ -255,7 +274,7 @@ fn hand_over_time() {
         .map(|_| {
             let done = done.clone();
             let begin = Instant::now();
-            pool.spawn(Class::Pipeline, Box::new(move || done.send(Instant::now()).unwrap()));
+            pool.spawn(Class::Pipeline { device: 1 }, Box::new(move || done.send(Instant::now()).unwrap()));
             let there = finished.recv().unwrap();
             (there - begin, begin.elapsed())
         })

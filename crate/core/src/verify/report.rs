@@ -5,6 +5,9 @@ use crate::error::{Damage, Error, HeadClaim};
 /// Most problems that are reported; verifying ends there.
 pub const PROBLEMS_MAX: usize = 1_000;
 
+/// Most problems that are reported of one segment; the rest of it is walked all the same.
+pub const PROBLEMS_MAX_SEGMENT: usize = 100;
+
 /// What a result rests on besides the files themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Established {
@@ -78,5 +81,44 @@ impl Problem {
             Error::Corrupt(damage) | Error::Unsupported(damage) => Ok(Self::new(code, *damage)),
             other => Err(other),
         }
+    }
+}
+
+/// Collects problems, with bounds: damage must not cost more memory than what it damaged.
+#[derive(Default)]
+pub struct Problems {
+    list: Vec<Problem>,
+    /// Problems of the segment that the last one is in.
+    in_segment: usize,
+}
+
+impl Problems {
+    /// Adds one, unless its segment has enough.
+    pub fn add(&mut self, problem: Problem) {
+        let same = self.list.last().is_some_and(|last| last.segment == problem.segment);
+        self.in_segment = if same { self.in_segment + 1 } else { 1 };
+        if self.in_segment <= PROBLEMS_MAX_SEGMENT && !self.is_full() {
+            self.list.push(problem);
+        }
+    }
+
+    /// Adds damage as `VARVE_CORRUPT`.
+    pub fn corrupt(&mut self, damage: Damage) {
+        self.add(Problem::new("VARVE_CORRUPT", damage));
+    }
+
+    /// True when nothing more would be reported.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= PROBLEMS_MAX
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// All of them, in order.
+    pub fn into_list(self) -> Vec<Problem> {
+        self.list
     }
 }

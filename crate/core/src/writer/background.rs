@@ -33,8 +33,10 @@ pub fn spawn_make_spare(log: &Arc<Shared>) {
 
 fn spawn_claimed(log: &Arc<Shared>, work: impl FnOnce(&Arc<Shared>) -> Result<()> + Send + 'static) {
     let log = Arc::clone(log);
-    log.host.executor.clone().spawn(
-        Class::Background,
+    let executor = log.host.executor.clone();
+    executor.spawn(
+        // Not background work for the pool: appends may come to wait for it.
+        Class::Pipeline { device: log.device },
         Box::new(move || {
             let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&log)));
             let outcome = caught.unwrap_or_else(|panic| Err(Error::Internal(panic_words(&*panic))));

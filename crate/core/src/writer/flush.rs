@@ -1,7 +1,10 @@
 //! Stage 2, I/O: stamp, write, sync, mark. Nothing of a group is written before the sync of the group before it has
 //! returned, so every frame can state what was durable when it was written.
 
+use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::chain::Chain;
 use crate::disk;
@@ -12,7 +15,7 @@ use crate::log::Shared;
 use crate::options::{Durability, Options};
 use crate::sealing::Summary;
 use crate::segment::Segment;
-use crate::stats::{Histogram, Stats};
+use crate::stats::Counters;
 
 use super::prefill::Prefill;
 use super::prepare::{Prepared, Preparer};
@@ -53,15 +56,18 @@ pub struct Flusher {
     /// What a slot of page 0 states.
     slot_position: u64,
     prefill: Prefill,
-    groups: u64,
-    records: u64,
-    payload_bytes: u64,
-    stored_bytes: u64,
-    sync_micros: Histogram,
+    counters: Arc<Mutex<Counters>>,
 }
 
 impl Flusher {
-    pub fn new(options: &Options, lock: LockFile, active: Segment, chain: &Chain, head: Head) -> Result<Self> {
+    pub fn new(
+        options: &Options,
+        lock: LockFile,
+        active: Segment,
+        chain: &Chain,
+        head: Head,
+        counters: Arc<Mutex<Counters>>,
+    ) -> Result<Self> {
         let identity = active.file.identity().map_err(|error| Error::io("fstat", &active.path, error))?;
         let slot_position = active.slot_mark()?.map_or(0, |mark| mark.position);
         let point = Point { head, place: active.place(chain.position), last_time: chain.replay.last_time };
@@ -77,11 +83,7 @@ impl Flusher {
             state_position: chain.state_position,
             slot_position,
             prefill: Prefill::new(),
-            groups: 0,
-            records: 0,
-            payload_bytes: 0,
-            stored_bytes: 0,
-            sync_micros: Histogram::default(),
+            counters,
         })
     }
 
@@ -120,11 +122,11 @@ impl Flusher {
                 .map_err(|error| Error::io("write", &self.active.path, error))?;
             self.count(part);
         }
+        self.counters.lock().groups += 1;
         // The segment before is sealed once this returns, and a sealed segment promises a successor.
         if syncs_every_group(self.durability) || sealable.is_some() {
             self.sync(log)?;
         }
-        self.groups += 1;
         self.prefill.note_group(group.iter().map(|part| part.bytes.len() as u64).sum());
         for part in &group {
             log.catalogue.extend_active(&part.index, part.position + part.bytes.len() as u64);
@@ -139,16 +141,17 @@ impl Flusher {
             last_time: part.last_time,
         };
         self.state_position = part.state_position.unwrap_or(self.state_position);
-        self.records += part.records;
-        self.payload_bytes += part.payload_bytes;
-        self.stored_bytes += part.bytes.len() as u64;
+        let mut counters = self.counters.lock();
+        counters.records += part.records;
+        counters.payload_bytes += part.payload_bytes;
+        counters.stored_bytes += part.bytes.len() as u64;
     }
 
     /// Makes everything written durable, then says so in the live mark.
     pub fn sync(&mut self, log: &Shared) -> Result<()> {
         let started = Instant::now();
         self.active.file.sync_data().map_err(|error| Error::io("fdatasync", &self.active.path, error))?;
-        self.sync_micros.record(started.elapsed());
+        self.counters.lock().sync_micros.record(started.elapsed());
         self.synced = self.written;
         // Another file of this log may have failed meanwhile: then nothing more is stated to be durable.
         if log.failure().is_none() {
@@ -248,16 +251,5 @@ impl Flusher {
     /// Releases the writer lock.
     pub fn release(&mut self) {
         self.lock = None;
-    }
-
-    /// Counters since the log was opened.
-    pub fn stats(&self) -> Stats {
-        Stats {
-            records: self.records,
-            groups: self.groups,
-            payload_bytes: self.payload_bytes,
-            stored_bytes: self.stored_bytes,
-            sync_micros: self.sync_micros.summary(),
-        }
     }
 }

@@ -31,7 +31,7 @@ use crate::lock::LockFile;
 use crate::log::Shared;
 use crate::options::{Durability, Options};
 use crate::segment::Segment;
-use crate::stats::Stats;
+use crate::stats::{Counters, Stats};
 
 use flush::{Flushed, Flusher};
 use prepare::{Prepared, Preparer, Submission};
@@ -59,6 +59,8 @@ pub struct Writer {
     queue: Mutex<Queue>,
     preparer: Mutex<Preparer>,
     flusher: Mutex<Flusher>,
+    /// Apart from the flusher, whose lock is held over whole syncs.
+    counters: Arc<Mutex<Counters>>,
 }
 
 /// What waits where, and who is at work. Held for moments only, never across I/O or hashing.
@@ -189,10 +191,12 @@ impl Writer {
             state: State::Open,
             close: None,
         };
+        let counters = Arc::new(Mutex::new(Counters::default()));
         Ok(Self {
             queue: Mutex::new(queue),
             preparer: Mutex::new(Preparer::new(host, options, &active.header, chain)),
-            flusher: Mutex::new(Flusher::new(options, lock, active, chain, head)?),
+            flusher: Mutex::new(Flusher::new(options, lock, active, chain, head, Arc::clone(&counters))?),
+            counters,
         })
     }
 
@@ -257,9 +261,9 @@ impl Writer {
         log.host.executor.clone().spawn(Class::Background, Box::new(move || finish_if_idle(&log)));
     }
 
-    /// What the pipeline has done so far.
+    /// What the pipeline has done so far; never waits for the disk.
     pub fn stats(&self) -> Stats {
-        self.flusher.lock().stats()
+        self.counters.lock().stats()
     }
 
     /// Bytes waiting in the pipeline, for tests of its bounds.
@@ -272,7 +276,7 @@ impl Writer {
 fn spawn(log: &Arc<Shared>, stage: fn(&Arc<Shared>)) {
     let log = Arc::clone(log);
     log.host.executor.clone().spawn(
-        Class::Pipeline,
+        Class::Pipeline { device: log.device },
         Box::new(move || {
             // A defect in the engine must not kill the host, and nobody may wait for ever: it stops this log.
             let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| stage(&log)));

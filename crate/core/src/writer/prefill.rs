@@ -20,7 +20,7 @@ const FREE_SHARE: u64 = 20;
 /// Left space below which the next step comes.
 const LOW: u64 = 4 << 10;
 
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// The filled space of the active segment.
 pub struct Prefill {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::format::{
     EPOCH, FRAME_BODY_TARGET, FRAME_HEADER_LEN, FRAMES_START, FrameFlags, IndexEntry, STATE_EVERY, SegmentHeader,
 };
-use crate::frame::FrameEncoder;
+use crate::frame::{FrameEncoder, FrameInput};
 use crate::hash::{self, Hash, Keys, Peaks, RecordRef};
 use crate::host::Host;
 use crate::log::Shared;
@@ -269,15 +269,20 @@ impl Preparer {
         }
         part.records = plan.records;
         self.encoder.hash(keys, self.peaks.size(), &records);
+        let mut frames = Vec::new();
         let mut from = 0;
         while from < records.len() {
             let to = frame_end(&records, from);
             let first = if from == 0 || ends_batch[from - 1] { FrameFlags::FIRST } else { 0 };
             let last = if ends_batch[to - 1] { FrameFlags::LAST } else { 0 };
-            self.note_frame(part);
-            let frame = &records[from..to];
-            self.encoder.encode(keys, &mut self.peaks, FrameFlags(first | last), frame, &mut part.bytes)?;
+            frames.push(FrameInput { flags: FrameFlags(first | last), records: &records[from..to] });
             from = to;
+        }
+        let mut first_offset = self.peaks.size();
+        let starts = self.encoder.encode(keys, &mut self.peaks, &frames, &*self.host.executor, &mut part.bytes)?;
+        for (start, frame) in starts.into_iter().zip(&frames) {
+            self.note_frame(part, start, first_offset);
+            first_offset += frame.records.len() as u64;
         }
         self.last_time = records.last().map_or(self.last_time, |record| record.time);
         Ok(())
@@ -285,15 +290,15 @@ impl Preparer {
 
     fn put_state(&mut self, keys: &Keys, closing: bool, part: &mut Prepared) {
         part.state_position = Some(part.position + part.bytes.len() as u64);
-        self.note_frame(part);
+        self.note_frame(part, part.bytes.len(), self.peaks.size());
         self.encoder.encode_state(keys, &self.peaks, self.last_time, closing, &mut part.bytes);
     }
 
-    /// Enters the frame that is about to be appended.
-    fn note_frame(&self, part: &mut Prepared) {
-        let position = part.position + part.bytes.len() as u64;
-        part.frames.push(part.bytes.len());
-        part.index.extend(IndexEntry::new(self.peaks.size() - self.segment.first_offset, position));
+    /// Enters the frame that starts at `start` of the part.
+    fn note_frame(&self, part: &mut Prepared, start: usize, first_offset: u64) {
+        part.frames.push(start);
+        let position = part.position + start as u64;
+        part.index.extend(IndexEntry::new(first_offset - self.segment.first_offset, position));
     }
 
     fn drop_taken(&mut self, plan: &Plan) {

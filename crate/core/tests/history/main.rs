@@ -11,6 +11,7 @@ mod rot;
 mod run;
 mod scenarios;
 mod user;
+mod verified;
 mod watch;
 
 use run::Facts;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use varve_core::disk::sim::{Call, Chaos, Fault, Rule, SimRng};
+use varve_core::disk::{Access, Disk};
 use varve_core::error::{Error, HeadClaim};
 use varve_core::host::{Class, Executor, Host};
 use varve_core::log::Log;
@@ -15,6 +16,7 @@ use varve_core::simulation::SimWorld;
 use crate::interleave::{Weaver, WovenDisk, WovenEntropy};
 use crate::model::{Ear, Model};
 use crate::user::User;
+use crate::verified::{self, Snapshot};
 
 /// More jobs than any history needs: behind it lies an endless loop.
 const STEPS_MAX: u32 = 50_000;
@@ -59,6 +61,8 @@ pub struct History {
     doubtful: bool,
     /// A failed write-back waits to be reported.
     pending_error: bool,
+    /// Size of the log according to `verify`, before the next opening.
+    verified: Option<u64>,
 }
 
 /// Runs the history of `seed`; on a violation says what, after the story so far.
@@ -112,6 +116,7 @@ impl History {
             power_lost: false,
             doubtful: false,
             pending_error: false,
+            verified: None,
         };
         history.begin_trace();
         history
@@ -161,6 +166,7 @@ impl History {
     /// One opening with everything that happens to it.
     fn opening(&mut self, number: u64) -> Result<(), String> {
         self.note(|| format!("== opening {number}"));
+        self.verify_files()?;
         self.set_faulty(self.pending_error);
         self.arm();
         let halts = match self.rng.below(8) {
@@ -180,6 +186,19 @@ impl History {
             self.use_log(log)?;
         }
         self.end_opening(log, halts.is_some())
+    }
+
+    /// Verifies what the last opening left, as it is.
+    fn verify_files(&mut self) -> Result<(), String> {
+        let disk = &self.world.disk;
+        let identity = |path: &Path| disk.open(path, Access::Read).and_then(|file| file.identity()).unwrap_or(0);
+        let files = self.files().into_iter().map(|(path, bytes)| {
+            let identity = identity(&path);
+            (path, (Arc::new(bytes), identity))
+        });
+        let secret = self.plan.options.secret.clone();
+        self.verified = verified::size_of(Snapshot(files.collect()), &self.dir, secret)?;
+        Ok(())
     }
 
     /// Sets the faults of this opening.
@@ -244,6 +263,7 @@ impl History {
 
     /// Opens the log and judges the outcome.
     pub fn open(&mut self) -> Result<Option<Log>, String> {
+        let verified = self.verified.take();
         let before = self.files();
         let (expected, must_fit) = self.expectation();
         let options = self.options(expected);
@@ -253,6 +273,10 @@ impl History {
         match opened {
             Ok(log) => {
                 self.note(|| format!("opened: {} records, cut {:?}", log.head().size, log.cut()));
+                if let Some(verified) = verified {
+                    ensure!(verified == log.head().size, "{verified} records verified, {} opened", log.head().size);
+                    self.facts.count("openings foretold by verify");
+                }
                 ensure!(must_fit != Some(false), "a head that the log never had was accepted");
                 self.judge(&log, &before)?;
                 if let Some(expected) = expected {
@@ -556,6 +580,7 @@ impl History {
     /// At the end nothing goes wrong any more: all is there, and the log goes on.
     fn calm_end(&mut self) -> Result<(), String> {
         self.note(|| "== the calm end".into());
+        self.verify_files()?;
         if self.pending_error {
             self.report_pending_errors();
         }

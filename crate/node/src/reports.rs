@@ -1,0 +1,71 @@
+//! What verifying and inspecting found, as `VerifyReport` and `LogInfo` objects. Runs on the JS thread, in `drain`.
+
+use napi::bindgen_prelude::{JsObjectValue, Object};
+use napi::{Env, Result};
+use varve_core::error::{HeadClaim, hex};
+use varve_core::inspect::{Info, SegmentInfo};
+use varve_core::verify::{Problem, Report};
+
+use crate::errors::{set_number, set_text};
+use crate::numbers::number;
+
+/// A `VerifyReport`.
+pub fn report<'env>(env: &'env Env, report: &Report) -> Result<Object<'env>> {
+    let problems: Vec<_> = report.problems.iter().map(|problem| self::problem(env, problem)).collect::<Result<_>>()?;
+    let mut object = Object::new(env)?;
+    object.set_c_named_property(c"ok", report.ok)?;
+    object.set_c_named_property(c"records", number(report.records))?;
+    object.set_c_named_property(c"bytes", number(report.bytes))?;
+    object.set_c_named_property(c"established", report.established.as_str())?;
+    object.set_c_named_property(c"head", head(env, &report.head)?)?;
+    object.set_c_named_property(c"problems", problems)?;
+    Ok(object)
+}
+
+fn problem<'env>(env: &'env Env, problem: &Problem) -> Result<Object<'env>> {
+    let mut object = Object::new(env)?;
+    object.set_c_named_property(c"code", problem.code)?;
+    object.set_c_named_property(c"message", problem.message.as_str())?;
+    set_text(&mut object, c"segment", problem.segment.as_deref())?;
+    set_number(&mut object, c"position", problem.position)?;
+    set_number(&mut object, c"offset", problem.offset)?;
+    set_text(&mut object, c"expected", problem.expected.as_deref())?;
+    set_text(&mut object, c"found", problem.found.as_deref())?;
+    Ok(object)
+}
+
+/// A `LogInfo`.
+pub fn info<'env>(env: &'env Env, info: &Info) -> Result<Object<'env>> {
+    let segments: Vec<_> = info.segments.iter().map(|segment| self::segment(env, segment)).collect::<Result<_>>()?;
+    let mut object = Object::new(env)?;
+    object.set_c_named_property(c"head", head(env, &info.head)?)?;
+    object.set_c_named_property(c"firstOffset", number(info.first_offset))?;
+    object.set_c_named_property(c"encoding", info.encoding.as_str())?;
+    object.set_c_named_property(c"keyed", info.keyed)?;
+    if let Some(holder) = &info.locked_by {
+        let mut locked_by = Object::new(env)?;
+        locked_by.set_c_named_property(c"pid", holder.pid)?;
+        locked_by.set_c_named_property(c"host", holder.host.as_str())?;
+        object.set_c_named_property(c"lockedBy", locked_by)?;
+    }
+    object.set_c_named_property(c"segments", segments)?;
+    Ok(object)
+}
+
+fn segment<'env>(env: &'env Env, segment: &SegmentInfo) -> Result<Object<'env>> {
+    let mut object = Object::new(env)?;
+    object.set_c_named_property(c"file", segment.file.as_str())?;
+    object.set_c_named_property(c"firstOffset", number(segment.first_offset))?;
+    object.set_c_named_property(c"count", number(segment.count))?;
+    object.set_c_named_property(c"bytes", number(segment.bytes))?;
+    object.set_c_named_property(c"sealed", segment.sealed)?;
+    Ok(object)
+}
+
+fn head<'env>(env: &'env Env, head: &HeadClaim) -> Result<Object<'env>> {
+    let mut object = Object::new(env)?;
+    object.set_c_named_property(c"id", hex(&head.id))?;
+    object.set_c_named_property(c"size", number(head.size))?;
+    object.set_c_named_property(c"hash", hex(&head.hash))?;
+    Ok(object)
+}
