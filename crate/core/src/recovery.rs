@@ -418,7 +418,7 @@ fn repair(
     // Before a segment is sealed its successor's slot is marked anew: a mark that is found may live in memory only.
     if attested < end || tail == Tail::Torn || matches!(before, Some(Before::Unsealed(..))) {
         if attested.segment < active.number || attested.position < FRAMES_START {
-            repair::rewrite_page_0(&*active.file, &active.path)?;
+            repair::rewrite_page_0(&*active.file, &active.path, &active.header)?;
         }
         let from = if attested.segment == active.number { attested.position.max(FRAMES_START) } else { FRAMES_START };
         repair::rewrite(&*active.file, &active.path, from, chain.position)?;
