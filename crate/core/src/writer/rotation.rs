@@ -6,6 +6,7 @@ use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{Error, Result};
 use crate::format;
 use crate::log::Shared;
+use crate::planted::{Bug, planted};
 use crate::sealing::{self, Summary};
 use crate::segment::{self, Segment};
 
@@ -28,7 +29,9 @@ impl Spare {
         file.set_len(0).map_err(|error| Error::io("ftruncate", &temporary, error))?;
         file.sync_all().map_err(|error| Error::io("fsync", &temporary, error))?;
         disk.rename(&temporary, &path).map_err(|error| Error::io("rename", &path, error))?;
-        disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))?;
+        if !planted(Bug::NoFolderSync) {
+            disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))?;
+        }
         Ok(Self { number, path, file })
     }
 
