@@ -421,11 +421,10 @@ fn run_stage_2(log: &Arc<Shared>) {
 /// Makes a flushed group visible: readers first, then those who wait.
 fn publish(log: &Arc<Shared>, writer: &Writer, flusher: &Flusher, flushed: Flushed) {
     let Flushed { head, last_time, sealable } = flushed;
+    // Before the waiters are taken: should the listener panic, they are still there to be told.
     if !log.advance(head, last_time) {
         return; // poisoned meanwhile by another file of this log: nothing more is acknowledged
     }
-    // Before the waiters are taken: should the listener panic, they are still there to be told.
-    log.listener.durable(head);
     let mut queue = writer.queue.lock();
     queue.groups += 1;
     let ready = queue.take_waiters(flusher.synced_size());
