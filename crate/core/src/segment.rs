@@ -191,7 +191,7 @@ impl Segment {
         Ok(Some(footer))
     }
 
-    /// The stored index, or `None` when it is damaged (it can be rebuilt by [`Segment::walk_index`]).
+    /// The stored index, or `None` when it is damaged or leads out of the frames (it can be rebuilt by [`Segment::walk_index`]).
     pub fn stored_index(&self, footer: &Footer) -> Result<Option<Vec<IndexEntry>>> {
         let mut bytes = vec![0; footer.index_count as usize * INDEX_ENTRY_LEN];
         let got = disk::read_full_at(&*self.file, &mut bytes, footer.frames_end);
@@ -199,7 +199,8 @@ impl Segment {
         if got < bytes.len() || crc32c::crc32c(&bytes) != footer.index_crc {
             return Ok(None);
         }
-        Ok(IndexEntry::parse_all(&bytes))
+        let inside = |index: &Vec<IndexEntry>| index.last().is_none_or(|last| last.position() < footer.frames_end);
+        Ok(IndexEntry::parse_all(&bytes).filter(inside))
     }
 
     /// Index entries from the frame headers between `from` (a frame's position) and `end`.
