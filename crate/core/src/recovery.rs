@@ -415,6 +415,13 @@ fn repair(
         }
         write_slot(active, &mark_at(survey, chain, 0))?;
     }
+    // The write that failed half-way is the last thing that happened to a segment: mended here, what `verify` finds
+    // damaged in a later one is rot.
+    for _ in 0..SLOTS.len() {
+        if active.has_damaged_slot()? {
+            write_slot(active, &mark_at(survey, chain, 0))?;
+        }
+    }
     // A sealed segment promises a successor, so this comes after the active segment was made durable.
     match before {
         Some(Before::Unsealed(before, chain)) => seal(before, chain, keys)?,
