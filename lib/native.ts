@@ -75,7 +75,7 @@ export interface NativeChunk {
 export interface NativeReadRequest {
   from: number // inclusive
   to: number // exclusive, at most the durable size
-  maxBytes: number // payload bytes aimed at; at least one record is returned
+  maxBytes: number // stored bytes to fetch; at least one frame is, and decoding stops after 4 × as many payload bytes
   maxRecords: number
   /** true: the run that ends at `to` (ascending inside the chunk; the facade iterates it backwards). */
   reverse: boolean

@@ -181,7 +181,7 @@ export function readOptions(given: unknown): Reading {
     limit: options.limit === Infinity ? Infinity : optionalInteger(options, 'limit', Infinity, 0),
     reverse: optionalBoolean(options, 'reverse', false),
     verify: optionalBoolean(options, 'verify', false),
-    chunkBytes: optionalInteger(options, 'chunkBytes', 64 * KiB, 1, 64 * MiB),
+    chunkBytes: optionalInteger(options, 'chunkBytes', 256 * KiB, 1, 8 * MiB),
     signal: optionalSignal(options),
   }
 }

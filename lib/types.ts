@@ -197,7 +197,7 @@ export interface ReadOptions {
   reverse?: boolean
   /** Recompute hashes while reading. Default `false`: checksums only. */
   verify?: boolean
-  /** Payload bytes fetched in one native call; at least one record is. Default 64 KiB, most 64 MiB. */
+  /** Stored bytes fetched in one native call; at least one record is. Default 256 KiB, most 8 MiB. */
   chunkBytes?: number
   /** Ends the read: the pull that waits, or else the next one, rejects with `signal.reason`. */
   signal?: AbortSignal

@@ -3,11 +3,20 @@
 //! [`FrameEncoder`] and [`Replay`] are mirror images: what one computes from records, the other recomputes from bytes
 //! and compares. No I/O here.
 
-use crate::compress::{self, Codec, Scratch, Uncompressed};
+use crate::compress::{self, Codec, Scratch, Uncompressed, team};
 use crate::error::{Error, Result};
 use crate::format::{self, EPOCH, FRAME_HEADER_LEN, FrameFlags, FrameHeader, Position};
 use crate::hash::{self, Hash, Keys, LeafHasher, Peaks, RecordRef, Subtrees};
+use crate::host::Executor;
 use crate::record::{self, Body, BodyError, Columns};
+
+/// What a frame will hold.
+pub struct FrameInput<'a> {
+    /// FIRST and LAST.
+    pub flags: FrameFlags,
+    /// 1 to [`record::MAX_RECORDS_PER_FRAME`] records.
+    pub records: &'a [RecordRef<'a>],
+}
 
 /// Builds frames; keeps its buffers between calls.
 pub struct FrameEncoder {
@@ -15,7 +24,6 @@ pub struct FrameEncoder {
     scratch: Scratch,
     hasher: LeafHasher,
     raw: Vec<u8>,
-    stored: Vec<u8>,
     leaves: Vec<Hash>,
     subtrees: Subtrees,
     nodes: Vec<Hash>,
@@ -29,58 +37,74 @@ impl FrameEncoder {
             scratch: Scratch::default(),
             hasher: LeafHasher::new(),
             raw: Vec::new(),
-            stored: Vec::new(),
             leaves: Vec::new(),
             subtrees: Subtrees::new(),
             nodes: Vec::new(),
         }
     }
 
-    /// Hashes the records of the frames that follow: many at once keep the hash kernels full.
+    /// Appends `frames` to `out`, unstamped, and extends `peaks` by their records. Returns where each one starts.
+    /// `executor` lends a thread for compressing when there are many.
+    pub fn encode(
+        &mut self,
+        keys: &Keys,
+        peaks: &mut Peaks,
+        frames: &[FrameInput<'_>],
+        executor: &dyn Executor,
+        out: &mut Vec<u8>,
+    ) -> Result<Vec<usize>> {
+        self.raw.clear();
+        let (mut headers, mut bodies) = (Vec::with_capacity(frames.len()), Vec::with_capacity(frames.len()));
+        for frame in frames {
+            let start = self.raw.len();
+            headers.push(self.header(keys, peaks, frame));
+            let base_time = frame.records.first().map_or(0, |record| record.time);
+            record::encode(base_time, frame.records, &mut self.raw)
+                .map_err(|error| Error::Invalid(error.to_string()))?;
+            bodies.push(start..self.raw.len());
+        }
+        let raw = std::mem::take(&mut self.raw);
+        let (raw, stored) = team::compress(self.codec, raw, bodies.clone(), executor, &mut self.scratch);
+        let mut starts = Vec::with_capacity(frames.len());
+        for ((mut header, range), stored) in headers.into_iter().zip(bodies).zip(stored) {
+            starts.push(out.len());
+            header.raw_len = range.len() as u32;
+            match stored {
+                Some(stored) => put_frame(FrameHeader { codec: self.codec.id(), ..header }, &stored, out),
+                None => put_frame(header, &raw.bytes()[range], out),
+            }
+        }
+        self.raw = raw.reclaim();
+        Ok(starts)
+    }
+
+    /// Hashes the records of all frames to come: many at once keep the hash kernels full.
     pub fn hash(&mut self, keys: &Keys, first_offset: u64, records: &[RecordRef<'_>]) {
         self.leaves.clear();
         self.hasher.leaves(keys, first_offset, records, &mut self.leaves);
         self.subtrees.build(keys, first_offset, &self.leaves);
     }
 
-    /// Appends a frame of `records` to `out`, unstamped, and extends `peaks` by them. They are the next of those given
-    /// to [`FrameEncoder::hash`].
-    pub fn encode(
-        &mut self,
-        keys: &Keys,
-        peaks: &mut Peaks,
-        flags: FrameFlags,
-        records: &[RecordRef<'_>],
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    /// What a frame states, but for its body; its records are the next of those given to [`FrameEncoder::hash`].
+    fn header(&mut self, keys: &Keys, peaks: &mut Peaks, frame: &FrameInput<'_>) -> FrameHeader {
         let first_offset = peaks.size();
-        let base_time = records.first().map_or(0, |r| r.time);
         self.nodes.clear();
-        peaks.advance(keys, &self.subtrees, records.len() as u64, &mut self.nodes);
+        peaks.advance(keys, &self.subtrees, frame.records.len() as u64, &mut self.nodes);
         let head = peaks.head(keys);
-        let seal = hash::frame_seal(keys, flags.0, EPOCH, first_offset, peaks.size(), &head, &self.nodes);
-
-        self.raw.clear();
-        record::encode(base_time, records, &mut self.raw).map_err(|error| Error::Invalid(error.to_string()))?;
-        self.stored.clear();
-        let smaller = self.codec.compress(&self.raw, &mut self.stored, &mut self.scratch);
-        let (codec, body) = if smaller { (self.codec.id(), &self.stored) } else { (Uncompressed.id(), &self.raw) };
-        let header = FrameHeader {
-            codec,
-            flags,
+        FrameHeader {
+            codec: Uncompressed.id(),
+            flags: frame.flags,
             first_offset,
-            base_time,
-            count: records.len() as u32,
-            stored_len: body.len() as u32,
-            raw_len: self.raw.len() as u32,
+            base_time: frame.records.first().map_or(0, |record| record.time),
+            count: frame.records.len() as u32,
+            stored_len: 0,
+            raw_len: 0,
             body_crc: 0,
             epoch: EPOCH,
             durable_to: Position::default(),
             head,
-            seal,
-        };
-        put_frame(header, body, out);
-        Ok(())
+            seal: hash::frame_seal(keys, frame.flags.0, EPOCH, first_offset, peaks.size(), &head, &self.nodes),
+        }
     }
 
     /// Appends a state frame to `out`, unstamped.
@@ -96,7 +120,7 @@ impl FrameEncoder {
             first_offset: peaks.size(),
             base_time: last_time,
             count: 0,
-            stored_len: self.raw.len() as u32,
+            stored_len: 0,
             raw_len: self.raw.len() as u32,
             body_crc: 0,
             epoch: EPOCH,
@@ -115,7 +139,9 @@ fn put_state(peaks: &Peaks, last_time: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&last_time.to_le_bytes());
 }
 
+/// Appends a frame; the header's stored length and checksum come from the body.
 fn put_frame(mut header: FrameHeader, body: &[u8], out: &mut Vec<u8>) {
+    header.stored_len = body.len() as u32;
     let padding = header.frame_len() as usize - FRAME_HEADER_LEN - body.len();
     const ZEROS: [u8; format::FRAME_ALIGN as usize] = [0; format::FRAME_ALIGN as usize];
     header.body_crc = crc32c::crc32c_append(crc32c::crc32c(body), &ZEROS[..padding]);

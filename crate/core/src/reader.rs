@@ -96,13 +96,15 @@ pub fn read(log: &Shared, request: &ReadRequest) -> Result<Records> {
         let (view, segment_end) = log.catalogue.holding(if request.reverse { range.end - 1 } else { range.start })?;
         let low = range.start.max(view.segment.header.first_offset);
         let high = range.end.min(segment_end.unwrap_or(u64::MAX));
-        let span =
-            if request.reverse { view.span_to(low, high, max_bytes)? } else { view.span_from(low, high, max_bytes)? };
         let (max_records, reverse) = (request.max_records, request.reverse);
-        let mut take = Take { from: low, to: high, max_records, max_decoded: 4 * max_bytes, reverse };
-        if request.reverse {
-            take.from = take.from.max(high.saturating_sub(request.max_records));
-        }
+        // No frame is fetched that holds none of the records asked for.
+        let (low, high) = if reverse {
+            (low.max(high.saturating_sub(max_records)), high)
+        } else {
+            (low, high.min(low.saturating_add(max_records)))
+        };
+        let span = if reverse { view.span_to(low, high, max_bytes)? } else { view.span_from(low, high, max_bytes)? };
+        let take = Take { from: low, to: high, max_records, max_decoded: 4 * max_bytes, reverse };
         let end = read_run(log, &view, span, &take, request.verify, &mut records)?;
         if request.reverse {
             range.end = if records.is_empty() { take.from.max(span.first_offset) } else { records.offset };

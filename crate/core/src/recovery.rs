@@ -8,7 +8,9 @@ use std::path::Path;
 use crate::chain::{self, Chain, Stop};
 use crate::disk::{Access, Disk};
 use crate::error::{Damage, Error, Result, hex};
-use crate::format::{self, FOOTER_LEN, FRAMES_START, Footer, LIVE_MARK_POSITION, Mark, Position, SLOTS};
+use crate::format::{
+    self, FOOTER_LEN, FRAME_ALIGN, FRAMES_START, Footer, LIVE_MARK_POSITION, Mark, PAGE_LEN, Position, SLOTS,
+};
 use crate::frame::FrameDamage;
 use crate::hash::{self, Keys};
 use crate::lock::LockFile;
@@ -102,7 +104,7 @@ enum Before {
     /// It has a footer, at whose start the frames end.
     Sealed(Segment, u64),
     /// It has none; all its frames are sound.
-    Unsealed(Segment, Chain),
+    Unsealed(Segment, Box<Chain>),
 }
 
 fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Result<Survey> {
@@ -152,6 +154,11 @@ fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Res
     }
     check_secret(disk, dir, &numbers, &active, &keys)?;
     active.check(&keys)?;
+    if active.number == 1 && active.len < PAGE_LEN {
+        // Its page 0 was durable before the file had its name; the marks that would tell are in it.
+        let damage = Damage::new("the segment is cut short", &active.path).at(active.len);
+        return Err(Error::corrupt(damage.versus(format!("at least {PAGE_LEN} bytes"), active.len)));
+    }
     if options.encoding != ENCODING_BUFFER && options.encoding != active.header.encoding {
         let (stored, given) = (active.header.encoding.clone(), options.encoding.clone());
         return Err(Error::EncodingMismatch { path: dir.to_owned(), stored, given });
@@ -259,7 +266,7 @@ fn check_predecessor(
         let expected = format!("{}:{}", active.header.first_offset, hex(&active.header.head));
         return disagree("the segment's head is not the one that the next segment starts from", expected, found);
     }
-    Ok(Some(Before::Unsealed(before, chain)))
+    Ok(Some(Before::Unsealed(before, Box::new(chain))))
 }
 
 fn stop_words(stop: &Stop) -> String {
@@ -307,6 +314,10 @@ fn evidence(survey: &Survey) -> Result<(Position, Vec<Mark>)> {
         }
     }
     attested = marks.iter().map(|m| active.place(m.position)).fold(attested, Position::max);
+    if marks.is_empty() && matches!(survey.before, Some(Before::Sealed(..))) {
+        // The segment before was sealed after this one's first group was durable, or after recovery marked a slot here.
+        attested = attested.max(active.place(FRAMES_START + FRAME_ALIGN));
+    }
     if let Some(torn) = &survey.torn {
         let key = survey.keys.frame_key(&active.header.next_nonce);
         let mut window = Window::new(&*torn.file, &torn.path, torn.len);
@@ -398,13 +409,16 @@ fn repair(
     if tail == Tail::Torn {
         cut = Some(repair::save_tail(disk, dir, active.number, &*active.file, &active.path, chain.position)?);
     }
-    if let Some(torn) = torn {
-        repair::cut(&*torn.file, &torn.path, 0)?;
+    // Also a spare that looks empty: the cut that emptied it may live in memory only, and what it cut would come back
+    // behind the next segment's first records.
+    if let Some(blank) = torn.as_ref().or(spare.as_ref()) {
+        repair::cut(&*blank.file, &blank.path, 0)?;
     }
     let end = active.place(chain.position);
-    if attested < end || tail == Tail::Torn {
+    // Before a segment is sealed its successor's slot is marked anew: a mark that is found may live in memory only.
+    if attested < end || tail == Tail::Torn || matches!(before, Some(Before::Unsealed(..))) {
         if attested.segment < active.number || attested.position < FRAMES_START {
-            repair::rewrite_page_0(&*active.file, &active.path)?;
+            repair::rewrite_page_0(&*active.file, &active.path, &active.header)?;
         }
         let from = if attested.segment == active.number { attested.position.max(FRAMES_START) } else { FRAMES_START };
         repair::rewrite(&*active.file, &active.path, from, chain.position)?;
@@ -414,6 +428,9 @@ fn repair(
             active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
         }
         write_slot(active, &mark_at(survey, chain, 0))?;
+    } else {
+        // All records are durable, but an earlier recovery may have cut a tail and not have seen its sync return.
+        active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
     }
     // The write that failed half-way is the last thing that happened to a segment: mended here, what `verify` finds
     // damaged in a later one is rot.

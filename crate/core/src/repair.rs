@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::disk::{self, Access, Disk, DiskFile};
 use crate::error::{Error, Result};
-use crate::format::{self, PAGE_LEN};
+use crate::format::{self, PAGE_LEN, SegmentHeader};
 use crate::scan::Window;
 
 /// What recovery cut, for `log.recovery`.
@@ -110,7 +110,10 @@ pub fn cut(file: &dyn DiskFile, path: &Path, position: u64) -> Result<()> {
     file.sync_all().map_err(|error| Error::io("fsync", path, error))
 }
 
-/// Writes page 0 again (see [`rewrite`]).
-pub fn rewrite_page_0(file: &dyn DiskFile, path: &Path) -> Result<()> {
-    rewrite(file, path, 0, PAGE_LEN)
+/// Writes page 0 of a segment whose first group nothing attests again (see [`rewrite`]): its header, and zeros where the
+/// crash may have left anything.
+pub fn rewrite_page_0(file: &dyn DiskFile, path: &Path, header: &SegmentHeader) -> Result<()> {
+    let mut page = header.encode();
+    page.resize(PAGE_LEN as usize, 0);
+    disk::write_all_at(file, &page, 0).map_err(|error| Error::io("write", path, error))
 }

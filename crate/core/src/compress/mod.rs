@@ -5,6 +5,7 @@
 
 mod lz4;
 mod none;
+pub mod team;
 
 pub use lz4::Lz4;
 pub use none::Uncompressed;

@@ -8,70 +8,20 @@ use crate::error::{Error, Result};
 use crate::format::{
     EPOCH, FRAME_BODY_TARGET, FRAME_HEADER_LEN, FRAMES_START, FrameFlags, IndexEntry, STATE_EVERY, SegmentHeader,
 };
-use crate::frame::FrameEncoder;
+use crate::frame::{FrameEncoder, FrameInput};
 use crate::hash::{self, Hash, Keys, Peaks, RecordRef};
 use crate::host::Host;
 use crate::log::Shared;
 use crate::options::Options;
 use crate::record::{COLUMN_BYTES_MAX, MAX_RECORDS_PER_FRAME};
-use crate::writer::rotation::Spare;
+
+use super::rotation::Spare;
+use super::submission::Submission;
 
 /// Payload bytes at which a part is closed: small enough that stage 2 starts early, large enough to amortize.
 const PART_BYTES: u64 = 1 << 20;
 /// A segment is left before its index entries would not fit 32 bits.
 const SEGMENT_RECORDS_MAX: u64 = 1 << 31;
-
-/// Records as they were handed in.
-pub struct Submission {
-    payloads: Vec<u8>,
-    lengths: Vec<u32>,
-    batches: Vec<u32>,
-    time: u64,
-    /// What was taken already.
-    done: Cursor,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Cursor {
-    bytes: usize,
-    records: usize,
-    batches: usize,
-}
-
-impl Submission {
-    /// Copies a submission after checking that its numbers add up.
-    pub fn new(payloads: &[u8], lengths: &[u32], batches: &[u32], max_record_bytes: u32) -> Result<Self> {
-        let bytes: u64 = lengths.iter().map(|&len| u64::from(len)).sum();
-        let records: u64 = batches.iter().map(|&count| u64::from(count)).sum();
-        if bytes != payloads.len() as u64 || records != lengths.len() as u64 || batches.contains(&0) {
-            return Err(Error::Invalid(format!(
-                "a submission does not add up: {} payload bytes against lengths of {bytes}, {} lengths against batches of {records}",
-                payloads.len(),
-                lengths.len()
-            )));
-        }
-        if let Some(len) = lengths.iter().find(|&&len| len > max_record_bytes) {
-            return Err(Error::Invalid(format!("a payload has {len} bytes; maxRecordBytes is {max_record_bytes}")));
-        }
-        let (payloads, lengths, batches) = (payloads.to_vec(), lengths.to_vec(), batches.to_vec());
-        Ok(Self { payloads, lengths, batches, time: 0, done: Cursor::default() })
-    }
-    /// Stamps the time of acceptance.
-    pub fn at(self, time: u64) -> Self {
-        Self { time, ..self }
-    }
-    /// Number of records.
-    pub fn records(&self) -> u64 {
-        self.lengths.len() as u64
-    }
-    /// True when it holds no record.
-    pub fn is_empty(&self) -> bool {
-        self.lengths.is_empty()
-    }
-    fn is_done(&self) -> bool {
-        self.done.batches == self.batches.len()
-    }
-}
 
 /// A run of whole batches, encoded: what stage 1 hands to stage 2.
 pub struct Prepared {
@@ -269,15 +219,20 @@ impl Preparer {
         }
         part.records = plan.records;
         self.encoder.hash(keys, self.peaks.size(), &records);
+        let mut frames = Vec::new();
         let mut from = 0;
         while from < records.len() {
             let to = frame_end(&records, from);
             let first = if from == 0 || ends_batch[from - 1] { FrameFlags::FIRST } else { 0 };
             let last = if ends_batch[to - 1] { FrameFlags::LAST } else { 0 };
-            self.note_frame(part);
-            let frame = &records[from..to];
-            self.encoder.encode(keys, &mut self.peaks, FrameFlags(first | last), frame, &mut part.bytes)?;
+            frames.push(FrameInput { flags: FrameFlags(first | last), records: &records[from..to] });
             from = to;
+        }
+        let mut first_offset = self.peaks.size();
+        let starts = self.encoder.encode(keys, &mut self.peaks, &frames, &*self.host.executor, &mut part.bytes)?;
+        for (start, frame) in starts.into_iter().zip(&frames) {
+            self.note_frame(part, start, first_offset);
+            first_offset += frame.records.len() as u64;
         }
         self.last_time = records.last().map_or(self.last_time, |record| record.time);
         Ok(())
@@ -285,15 +240,15 @@ impl Preparer {
 
     fn put_state(&mut self, keys: &Keys, closing: bool, part: &mut Prepared) {
         part.state_position = Some(part.position + part.bytes.len() as u64);
-        self.note_frame(part);
+        self.note_frame(part, part.bytes.len(), self.peaks.size());
         self.encoder.encode_state(keys, &self.peaks, self.last_time, closing, &mut part.bytes);
     }
 
-    /// Enters the frame that is about to be appended.
-    fn note_frame(&self, part: &mut Prepared) {
-        let position = part.position + part.bytes.len() as u64;
-        part.frames.push(part.bytes.len());
-        part.index.extend(IndexEntry::new(self.peaks.size() - self.segment.first_offset, position));
+    /// Enters the frame that starts at `start` of the part.
+    fn note_frame(&self, part: &mut Prepared, start: usize, first_offset: u64) {
+        part.frames.push(start);
+        let position = part.position + start as u64;
+        part.index.extend(IndexEntry::new(first_offset - self.segment.first_offset, position));
     }
 
     fn drop_taken(&mut self, plan: &Plan) {

@@ -7,7 +7,9 @@
 mod interleave;
 mod model;
 mod reference;
+mod rot;
 mod run;
+mod scenarios;
 mod user;
 mod verified;
 mod watch;
@@ -15,7 +17,7 @@ mod watch;
 use run::Facts;
 
 /// How many CI runs.
-const HISTORIES: u64 = 2_500;
+const HISTORIES: u64 = 3_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.trim().parse().ok())

@@ -29,7 +29,7 @@ pub struct Model {
     pub acknowledged: u64,
     /// Everything below was covered by a sync that the caller knows of; `acknowledged` unless durability is 'os'.
     pub synced: u64,
-    /// The size that was acknowledged before the last acknowledgement: attested by the last group's frames.
+    /// Attested on disk: the size acknowledged before the last acknowledgement, or everything at a clean close.
     pub attested: u64,
     /// Durability is the disk's: an acknowledgement is a sync.
     pub disk: bool,
@@ -80,7 +80,8 @@ impl Model {
         self.records.truncate(size as usize);
         self.leaves.truncate(size as usize);
         self.batch_ends.retain(|&end| end <= size);
-        (self.acknowledged, self.synced, self.attested) = (size, size, size);
+        (self.acknowledged, self.synced) = (size, size);
+        self.attested = self.attested.min(size);
         self.held.retain(|&(held, _)| held <= size);
         self.failed = None;
         self.waiters.clear();

@@ -100,7 +100,7 @@ impl History {
             cache_bytes: if rng.chance(1, 2) { 0 } else { 1 << 20 },
             ..Options::default()
         };
-        let plan = Plan { options, openings: 1 + rng.below(6), weave: *pick(&mut rng, &[0, 5, 15, 40]) };
+        let plan = Plan { options, openings: 1 + rng.below(9), weave: *pick(&mut rng, &[0, 5, 15, 40]) };
         let world = SimWorld::new(rng.next_u64());
         let model = Model { disk, ..Model::default() };
         let dir = PathBuf::from(if rng.chance(1, 2) { "/srv/logs/a" } else { "/a" });
@@ -147,7 +147,7 @@ impl History {
         for number in 0..self.plan.openings {
             self.opening(number)?;
         }
-        self.calm_end()
+        if self.model.lock().id.is_some() && self.rng.chance(1, 3) { self.rot_end() } else { self.calm_end() }
     }
 
     pub fn options(&self, expect_head: Option<HeadClaim>) -> Options {
@@ -169,10 +169,11 @@ impl History {
         self.verify_files()?;
         self.set_faulty(self.pending_error);
         self.arm();
-        let halts = match self.rng.below(6) {
-            0 => Some(self.rng.below(25)),
-            1 => Some(self.rng.below(120)),
-            2 => Some(self.rng.below(600)),
+        let halts = match self.rng.below(8) {
+            // Likely in the middle of recovery: how far it gets depends on what there is to do.
+            0 | 1 => Some(self.rng.below(70)),
+            2 | 3 => Some(60 + self.rng.below(100)),
+            4 => Some(self.rng.below(600)),
             _ => None,
         };
         if let Some(after) = halts {
@@ -204,7 +205,7 @@ impl History {
     fn arm(&mut self) {
         self.world.entropy.set_fails(false);
         let seed = self.rng.next_u64();
-        let chaos = match self.rng.below(12) {
+        let chaos = match self.rng.below(20) {
             0 | 1 => Chaos::harmless(),
             2 => Chaos { sync_io: 300, ..Chaos::harmless() },
             3 => Chaos { write_io: 200, zero_write: 100, ..Chaos::harmless() },
@@ -345,7 +346,7 @@ impl History {
         }
     }
 
-    fn ensure_unchanged(&self, before: &Files, error: &Error) -> Result<(), String> {
+    pub fn ensure_unchanged(&self, before: &Files, error: &Error) -> Result<(), String> {
         let after = self.files();
         let mut names = before.keys().chain(after.keys());
         let changed = names.find(|name| {
@@ -422,8 +423,14 @@ impl History {
     /// Random calls and random progress.
     fn use_log(&mut self, log: &Log) -> Result<(), String> {
         let calls = self.rng.below(*pick(&mut self.rng.clone(), &[3, 12, 40]));
-        for _ in 0..calls {
+        let last_act = if self.rng.chance(1, 3) { self.rng.below(calls + 1) } else { u64::MAX };
+        for call in 0..calls {
             self.trouble();
+            if call == last_act {
+                let at = self.world.disk.calls() + 1 + self.rng.below(12);
+                self.note(|| format!("the machine halts at call {at}"));
+                self.world.disk.halt_at(at);
+            }
             let mut user = self.user(log);
             self.note(|| format!("call: {}", user.intent()));
             if self.rng.chance(1, 3) {
@@ -541,13 +548,33 @@ impl History {
     }
 
     /// Somebody else syncs the files, and is told what write-back failed: the log will not be.
-    fn report_pending_errors(&mut self) {
+    pub fn report_pending_errors(&mut self) {
         for path in self.world.disk.paths() {
             let file = varve_core::disk::Disk::open(&self.world.disk, &path, varve_core::disk::Access::Read);
             let _ = file.map(|file| file.sync_all());
         }
         self.pending_error = false;
         self.set_faulty(false);
+    }
+
+    /// Opens, appends, closes and reads while nothing goes wrong.
+    pub fn close_calmly(&mut self) -> Result<(), String> {
+        let mut opened = self.open()?;
+        while opened.is_none() {
+            // A head was refused: once more.
+            opened = self.open()?;
+        }
+        let Some(log) = opened else { return Ok(()) };
+        let mut user = self.user(&log);
+        user.append();
+        user.close();
+        self.drain()?;
+        self.ensure_answered()?;
+        ensure!(self.model.lock().failed.is_none(), "the log failed though nothing went wrong");
+        self.read_all(&log)?;
+        drop((log, user));
+        self.world.executor.clear();
+        Ok(())
     }
 
     /// At the end nothing goes wrong any more: all is there, and the log goes on.
@@ -558,22 +585,14 @@ impl History {
             self.report_pending_errors();
         }
         for _ in 0..2 {
-            // A head that was refused: once more.
-            let Some(log) = self.open()? else { continue };
-            let mut user = self.user(&log);
-            user.append();
-            user.close();
-            self.drain()?;
-            self.ensure_answered()?;
-            ensure!(self.model.lock().failed.is_none(), "the log failed though nothing went wrong");
-            self.read_all(&log)?;
-            drop((log, user));
-            self.world.executor.clear();
+            self.close_calmly()?;
         }
         self.facts.count("histories");
         Ok(())
     }
 }
+
+pub(crate) use ensure;
 
 pub fn pick<'a, T>(rng: &mut SimRng, from: &'a [T]) -> &'a T {
     &from[rng.index(from.len())]

@@ -1,0 +1,184 @@
+//! Compressing many bodies on more than one engine thread.
+//!
+//! LZ4 takes more than half of stage 1's time (perf, 256 B JSON events: 0.38 of 0.55 µs a record), and bodies do not
+//! depend on each other. The calling thread takes bodies one by one and so does a helper from the pool, if the pool
+//! has one: the caller never waits for a helper that has not started.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::{Codec, Scratch};
+use crate::host::{Class, Executor};
+
+/// Bodies below which a helper costs more than it does.
+const BODIES_MIN: usize = 8;
+/// The helper waits for no disk: a device number that none has.
+const NO_DEVICE: u64 = u64::MAX;
+
+/// A body as it is stored: compressed, or `None` where that is not smaller.
+pub type Stored = Option<Vec<u8>>;
+
+struct Work {
+    codec: &'static dyn Codec,
+    raw: Vec<u8>,
+    bodies: Vec<Range<usize>>,
+    next: AtomicUsize,
+    progress: Mutex<Progress>,
+    finished: Condvar,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// What the helper compressed: index and result.
+    done: Vec<(usize, Stored)>,
+    helping: bool,
+}
+
+/// The raw bodies, given back after compressing.
+pub enum Raw {
+    /// Nobody else has them.
+    Own(Vec<u8>),
+    /// A helper that was called and has not come yet still holds them.
+    Lent(Lent),
+}
+
+/// See [`Raw::Lent`].
+pub struct Lent(Arc<Work>);
+
+impl Raw {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(raw) => raw,
+            Self::Lent(lent) => &lent.0.raw,
+        }
+    }
+    /// The memory, to use it again; new memory while a helper holds it.
+    pub fn reclaim(self) -> Vec<u8> {
+        match self {
+            Self::Own(raw) => raw,
+            Self::Lent(_) => Vec::new(),
+        }
+    }
+}
+
+/// Compresses each of `bodies`, which are ranges of `raw`.
+pub fn compress(
+    codec: &'static dyn Codec,
+    raw: Vec<u8>,
+    bodies: Vec<Range<usize>>,
+    executor: &dyn Executor,
+    scratch: &mut Scratch,
+) -> (Raw, Vec<Stored>) {
+    if bodies.len() < BODIES_MIN {
+        let stored = bodies.iter().map(|body| compress_one(codec, &raw[body.clone()], scratch)).collect();
+        return (Raw::Own(raw), stored);
+    }
+    let count = bodies.len();
+    let (next, progress) = (AtomicUsize::new(0), Mutex::new(Progress::default()));
+    let work = Arc::new(Work { codec, raw, bodies, next, progress, finished: Condvar::new() });
+    let helper = Arc::clone(&work);
+    executor.spawn(Class::Pipeline { device: NO_DEVICE }, Box::new(move || help(&helper)));
+
+    let mut stored: Vec<Option<Stored>> = vec![None; count];
+    while let Some((at, body)) = work.take() {
+        stored[at] = Some(compress_one(codec, body, scratch));
+    }
+    let mut progress = work.progress.lock();
+    while progress.helping {
+        work.finished.wait(&mut progress);
+    }
+    for (at, body) in progress.done.drain(..) {
+        stored[at] = Some(body);
+    }
+    drop(progress);
+    // What a helper took and did not bring back (it panicked) is done here.
+    let whole = stored.into_iter().zip(&work.bodies);
+    let whole = whole
+        .map(|(body, range)| body.unwrap_or_else(|| compress_one(codec, &work.raw[range.clone()], scratch)))
+        .collect();
+    let raw = Arc::try_unwrap(work).map_or_else(|work| Raw::Lent(Lent(work)), |work| Raw::Own(work.raw));
+    (raw, whole)
+}
+
+impl Work {
+    fn take(&self) -> Option<(usize, &[u8])> {
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        Some((at, &self.raw[self.bodies.get(at)?.clone()]))
+    }
+}
+
+/// A helper's work. It says when it begins and when it has ended, also by a panic.
+fn help(work: &Work) {
+    thread_local! {
+        static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::default();
+    }
+    struct Helping<'a>(&'a Work);
+    impl Drop for Helping<'_> {
+        fn drop(&mut self) {
+            self.0.progress.lock().helping = false;
+            self.0.finished.notify_one();
+        }
+    }
+    let mut progress = work.progress.lock();
+    // Under the lock: the caller either sees the helper at work, or it has taken everything already.
+    if work.next.load(Ordering::Relaxed) >= work.bodies.len() {
+        return;
+    }
+    progress.helping = true;
+    drop(progress);
+    let _helping = Helping(work);
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut done = Vec::new();
+        while let Some((at, body)) = work.take() {
+            done.push((at, compress_one(work.codec, body, scratch)));
+        }
+        work.progress.lock().done = done;
+    });
+}
+
+fn compress_one(codec: &dyn Codec, body: &[u8], scratch: &mut Scratch) -> Stored {
+    let mut stored = Vec::new();
+    codec.compress(body, &mut stored, scratch).then_some(stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::Lz4;
+    use crate::pool::Pool;
+    use crate::simulation::SimExecutor;
+
+    fn bodies(count: usize) -> (Vec<u8>, Vec<Range<usize>>) {
+        let texts: Vec<String> = (0..count).map(|i| format!("{i} {}", "abc".repeat(i % 700))).collect();
+        let mut raw = Vec::new();
+        let ranges = texts.iter().map(|text| {
+            let start = raw.len();
+            raw.extend_from_slice(text.as_bytes());
+            start..raw.len()
+        });
+        let ranges = ranges.collect();
+        (raw, ranges)
+    }
+
+    #[test]
+    fn with_and_without_help_the_bodies_are_the_same() {
+        let never = SimExecutor::default(); // its jobs only run when a test says so
+        let pool = Pool::new(4);
+        let mut scratch = Scratch::default();
+        for count in [1, 7, 8, 9, 500] {
+            let (raw, ranges) = bodies(count);
+            let alone: Vec<Stored> =
+                ranges.iter().map(|range| compress_one(&Lz4, &raw[range.clone()], &mut scratch)).collect();
+            for executor in [&never as &dyn Executor, &pool] {
+                for _ in 0..20 {
+                    let (back, stored) = compress(&Lz4, raw.clone(), ranges.clone(), executor, &mut scratch);
+                    assert!(stored == alone && back.bytes() == raw, "{count}");
+                }
+            }
+        }
+    }
+}

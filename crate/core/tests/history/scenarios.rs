@@ -1,0 +1,270 @@
+//! Histories that chance would seldom tell, one behaviour each.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use varve_core::disk::sim::{Call, CrashChoice, Fault, LengthFate, Rule, SectorFate};
+use varve_core::error::{Error, Result};
+use varve_core::log::{Listener, Log};
+use varve_core::options::{Compression, Options};
+use varve_core::reader::ReadRequest;
+use varve_core::simulation::SimWorld;
+use varve_core::writer::Head;
+
+/// A payload of this length fills a frame of exactly 16 KiB: a stale frame behind it starts on a sector, and the write
+/// of the frame before does not wipe it out.
+const WHOLE_SECTORS: usize = 16_269;
+const DIR: &str = "/log";
+
+struct Deaf;
+impl Listener for Deaf {
+    fn durable(&self, _: Head) {}
+    fn failed(&self, _: &Error) {}
+}
+
+fn options() -> Options {
+    Options { segment_bytes: 64 << 10, compression: Compression::None, ..Options::default() }
+}
+
+fn open_with(world: &SimWorld, options: Options) -> Result<Log> {
+    Log::open(world.host(), Path::new(DIR), options, Arc::new(Deaf))
+}
+
+fn open(world: &SimWorld) -> Log {
+    open_with(world, options()).expect("the log opens")
+}
+
+fn submit(log: &Log, batches: &[&[Vec<u8>]]) {
+    let payloads: Vec<u8> = batches.iter().flat_map(|batch| batch.concat()).collect();
+    let lengths: Vec<u32> = batches.iter().flat_map(|batch| batch.iter().map(|p| p.len() as u32)).collect();
+    let counts: Vec<u32> = batches.iter().map(|batch| batch.len() as u32).collect();
+    log.submit(&payloads, &lengths, &counts).expect("taken");
+}
+
+/// Runs everything but the quiet moment.
+fn append(world: &SimWorld, log: &Log, batch: &[Vec<u8>]) {
+    submit(log, &[batch]);
+    world.executor.run_ready();
+}
+
+fn close(world: &SimWorld, log: &Log) -> Result<()> {
+    let outcome = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&outcome);
+    log.close(Box::new(move |result| *slot.lock() = Some(result)));
+    world.executor.run_all();
+    let outcome = outcome.lock().take();
+    outcome.expect("close is answered")
+}
+
+fn read(log: &Log) -> Vec<Vec<u8>> {
+    let to = log.head().size;
+    let mut request =
+        ReadRequest { from: 0, to, max_bytes: 1 << 20, max_records: u64::MAX, reverse: false, verify: true };
+    let mut payloads = Vec::new();
+    while request.from < to {
+        let records = log.read(&request).expect("readable");
+        payloads.extend((0..records.len()).filter_map(|at| records.payload(at)).map(<[u8]>::to_vec));
+        request.from = records.from;
+    }
+    payloads
+}
+
+fn segment(number: u32) -> PathBuf {
+    PathBuf::from(format!("{DIR}/{number:010}.seg"))
+}
+
+#[test]
+fn a_cut_whose_sync_failed_does_not_come_undone_behind_later_records() {
+    let world = SimWorld::new(1);
+    let log = open(&world);
+    let first = vec![1; 397];
+    append(&world, &log, &[first.clone()]);
+    // The quiet moment: the slot in page 0 attests the first record.
+    world.executor.run_all();
+    // Two batches of one frame each; the power fails before their sync, and only the first frame's start is lost.
+    world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData]));
+    let (a, b) = (vec![b'a'; WHOLE_SECTORS], vec![b'b'; WHOLE_SECTORS]);
+    submit(&log, &[&[a], &[b]]);
+    let mut choice = CrashChoice::keep_all();
+    let files = world.disk.read_file(&segment(1)).unwrap().len() as u64;
+    world.disk.halt_at(world.disk.calls() + 2);
+    world.executor.run_ready();
+    let unsynced = world.disk.unsynced_sectors();
+    let torn = unsynced.iter().find(|s| s.path == segment(1) && s.sector >= files / 512).expect("an unsynced frame");
+    choice.sectors.insert((torn.file, torn.sector), SectorFate::Old);
+    choice.sectors.insert((torn.file, torn.sector + 1), SectorFate::Zeros);
+    drop(log);
+    let world = world.crash_with(&choice);
+    // Recovery cuts the tail, but the sync of the cut fails; the second attempt finds nothing left to cut.
+    world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncAll]).path(segment(1)));
+    let refused = open_with(&world, options()).err().expect("the sync of the cut fails");
+    assert_eq!(refused.code(), "VARVE_IO");
+    let log = open(&world);
+    assert_eq!(log.head().size, 1);
+    // A record whose frame ends exactly where the stale second frame starts.
+    let c = vec![b'c'; WHOLE_SECTORS];
+    append(&world, &log, &[c.clone()]);
+    assert_eq!(log.head().size, 2);
+    drop(log);
+    let mut choice = CrashChoice::lose_all();
+    choice.length_default = LengthFate::Old;
+    let world = world.crash_with(&choice);
+    let log = open(&world);
+    assert!(read(&log) == [first, c]);
+}
+
+/// Appends a record, then two batches of one frame each that make the log rotate; the machine halts at call `halt`.
+fn rotate_with_two_frames(halt: Option<u64>) -> SimWorld {
+    let world = SimWorld::new(2);
+    world.disk.start_trace();
+    let log = open(&world);
+    append(&world, &log, &[vec![1; 50_000]]);
+    if let Some(halt) = halt {
+        world.disk.halt_at(halt);
+    }
+    submit(&log, &[&[vec![b'a'; WHOLE_SECTORS]], &[vec![b'b'; WHOLE_SECTORS]]]);
+    world.executor.run_ready();
+    world
+}
+
+#[test]
+fn a_spare_that_was_a_torn_segment_keeps_nothing_of_it() {
+    let calls = rotate_with_two_frames(None).disk.trace();
+    let sync = calls.iter().find(|call| call.ends_with(" sync_data 0000000002.seg")).expect("segment 2 is synced");
+    let sync = sync.trim_start_matches('#').split(' ').next().unwrap().parse().unwrap();
+    let world = rotate_with_two_frames(Some(sync));
+    // The first group of segment 2 is torn: header and first frame are lost, the second frame is not.
+    let mut choice = CrashChoice::keep_all();
+    for sector in world.disk.unsynced_sectors().iter().filter(|s| s.path == segment(2) && s.sector < 9) {
+        choice.sectors.insert((sector.file, sector.sector), SectorFate::Old);
+    }
+    let world = world.crash_with(&choice);
+    // Recovery makes it the spare again, but the sync of the cut fails; the second attempt finds an empty file.
+    world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncAll]).path(segment(2)));
+    let refused = open_with(&world, options()).err().expect("the sync of the cut fails");
+    assert_eq!(refused.code(), "VARVE_IO");
+    let log = open(&world);
+    append(&world, &log, &[vec![b'c'; WHOLE_SECTORS]]);
+    let expected = read(&log);
+    assert_eq!(expected.len(), 2);
+    drop(log);
+    let mut choice = CrashChoice::lose_all();
+    choice.length_default = LengthFate::Old;
+    let world = world.crash_with(&choice);
+    assert!(read(&open(&world)) == expected);
+}
+
+#[test]
+fn a_panic_in_the_listener_stops_the_log_and_everyone_is_answered() {
+    struct Fragile;
+    impl Listener for Fragile {
+        fn durable(&self, _: Head) {
+            panic!("the listener breaks");
+        }
+        fn failed(&self, _: &Error) {}
+    }
+    let world = SimWorld::new(3);
+    let log = Log::open(world.host(), Path::new(DIR), options(), Arc::new(Fragile)).unwrap();
+    submit(&log, &[&[b"a".to_vec()]]);
+    let answered = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&answered);
+    log.flush(Box::new(move |outcome| *slot.lock() = Some(outcome)));
+    world.executor.run_all();
+    assert!(answered.lock().take().expect("the flush is answered").is_err());
+    assert!(matches!(log.submit(b"b", &[1], &[1]), Err(Error::Failed { .. })));
+    assert!(close(&world, &log).is_err());
+    drop(log);
+    assert!(read(&open(&world)) == [b"a".to_vec()]);
+}
+
+#[test]
+fn stray_files_are_ignored_and_untouched() {
+    let world = SimWorld::new(4);
+    let names = [".DS_Store", "0000000001.seg~", "1.seg", "0000000000.seg", "0000000009.seg.bak", "notes.txt"];
+    let log = open(&world);
+    for name in names {
+        world.disk.write_file(&Path::new(DIR).join(name), b"stray").unwrap();
+    }
+    append(&world, &log, &[b"a".to_vec()]);
+    close(&world, &log).unwrap();
+    drop(log);
+    let log = open(&world);
+    assert!(read(&log) == [b"a".to_vec()]);
+    for name in names {
+        assert_eq!(world.disk.read_file(&Path::new(DIR).join(name)).unwrap(), b"stray", "{name}");
+    }
+}
+
+#[test]
+fn a_second_writer_is_refused_and_changes_nothing() {
+    let world = SimWorld::new(5);
+    let log = open(&world);
+    append(&world, &log, &[b"a".to_vec()]);
+    let lock = Path::new(DIR).join("lock");
+    let before = world.disk.read_file(&lock).unwrap();
+    assert!(matches!(open_with(&world, options()), Err(Error::Locked { .. })));
+    assert!(before == world.disk.read_file(&lock).unwrap());
+    append(&world, &log, &[b"b".to_vec()]);
+    assert_eq!(log.head().size, 2);
+}
+
+#[test]
+fn a_read_error_during_recovery_is_an_error_and_not_the_end_of_the_log() {
+    let world = SimWorld::new(6);
+    let log = open(&world);
+    append(&world, &log, &[vec![7; 30_000]]);
+    append(&world, &log, &[vec![8; 30_000]]);
+    drop(log);
+    let world = world.crash_with(&CrashChoice::keep_all());
+    let paths = world.disk.paths();
+    let files: Vec<_> = paths.iter().map(|path| world.disk.read_file(path).unwrap()).collect();
+    for position in [0, 3072, 4096, 30_000, 60_000] {
+        let fails = Rule::new(Fault::Io).on(&[Call::Read]).path(segment(1)).range(position..position + 1).always();
+        world.disk.add_rule(fails);
+        let error = open_with(&world, options()).err().expect("refused");
+        assert_eq!(error.code(), "VARVE_IO", "{error}");
+        world.disk.clear_faults();
+        let after: Vec<_> = paths.iter().map(|path| world.disk.read_file(path).unwrap()).collect();
+        assert!(files == after, "a read error at {position} changed something");
+    }
+    assert_eq!(open(&world).head().size, 2);
+}
+
+#[test]
+fn a_secret_is_needed_and_must_be_the_right_one() {
+    let world = SimWorld::new(7);
+    let secret = |byte: u8| Options { secret: Some(vec![byte; 32]), ..options() };
+    let log = open_with(&world, secret(1)).unwrap();
+    for _ in 0..3 {
+        append(&world, &log, &[vec![7; 40_000]]);
+    }
+    close(&world, &log).unwrap();
+    drop(log);
+    assert!(world.host().disk.open(&segment(3), varve_core::disk::Access::Read).is_ok(), "there are three segments");
+    for wrong in [secret(2), options()] {
+        assert!(matches!(open_with(&world, wrong), Err(Error::WrongSecret { .. })));
+    }
+    // One segment of a log with another secret.
+    let other = SimWorld::new(7);
+    let log = open_with(&other, secret(2)).unwrap();
+    for _ in 0..3 {
+        append(&other, &log, &[vec![7; 40_000]]);
+    }
+    close(&other, &log).unwrap();
+    drop(log);
+    for number in 1..=3 {
+        let mixed = world.crash_with(&CrashChoice::keep_all());
+        mixed.disk.write_file(&segment(number), &other.disk.read_file(&segment(number)).unwrap()).unwrap();
+        match open_with(&mixed, secret(1)) {
+            Err(Error::Corrupt(_)) => {}
+            // Opening does not look at segments in the middle; reading does.
+            Ok(log) => {
+                let request =
+                    ReadRequest { from: 1, to: 2, max_bytes: 1, max_records: 1, reverse: false, verify: false };
+                assert!(number == 2 && matches!(log.read(&request), Err(Error::Corrupt(_))), "segment {number}");
+            }
+            Err(error) => panic!("segment {number}: {error}"),
+        }
+    }
+}
