@@ -831,3 +831,18 @@ fn an_unfinished_batch_at_the_end_is_no_problem() {
     std::fs::write(dir.path().join(name(1)), new).unwrap();
     assert_eq!(verify(dir.path()).records, 400);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_rotates_keeps_few_files_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), &options());
+    for _ in 0..200 {
+        append(&log, &vec![vec![b'x'; 1000]; 60], &[60]);
+    }
+    let here = dir.path().to_owned();
+    let fds = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+    let open_files = fds.filter(|file| file.starts_with(&here)).count();
+    assert!(open_files < 100, "{open_files} files are open");
+    close(&log);
+}
