@@ -104,7 +104,7 @@ enum Before {
     /// It has a footer, at whose start the frames end.
     Sealed(Segment, u64),
     /// It has none; all its frames are sound.
-    Unsealed(Segment, Chain),
+    Unsealed(Segment, Box<Chain>),
 }
 
 fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Result<Survey> {
@@ -266,7 +266,7 @@ fn check_predecessor(
         let expected = format!("{}:{}", active.header.first_offset, hex(&active.header.head));
         return disagree("the segment's head is not the one that the next segment starts from", expected, found);
     }
-    Ok(Some(Before::Unsealed(before, chain)))
+    Ok(Some(Before::Unsealed(before, Box::new(chain))))
 }
 
 fn stop_words(stop: &Stop) -> String {
