@@ -432,6 +432,13 @@ fn repair(
         // All records are durable, but an earlier recovery may have cut a tail and not have seen its sync return.
         active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
     }
+    // The write that failed half-way is the last thing that happened to a segment: mended here, what `verify` finds
+    // damaged in a later one is rot.
+    for _ in 0..SLOTS.len() {
+        if active.has_damaged_slot()? {
+            write_slot(active, &mark_at(survey, chain, 0))?;
+        }
+    }
     // A sealed segment promises a successor, so this comes after the active segment was made durable.
     match before {
         Some(Before::Unsealed(before, chain)) => seal(before, chain, keys)?,
