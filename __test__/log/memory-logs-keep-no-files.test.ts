@@ -75,9 +75,9 @@ test.each<[string, OpenOptions]>([
   ['VARVE_NOT_FOUND', { createIfMissing: false }],
   ['VARVE_HEAD_MISMATCH', { expectHead: { id: 'a'.repeat(64), size: 1, hash: 'b'.repeat(64) } }],
 ])('%s where the options ask for what only an older log has: %o, as in an empty folder', async (code, options) => {
-  const error = await errorOf(openMemory(options))
+  const error = await errorOf(openMemory({ ...options, encoding: 'utf8' }))
   expect(error).toMatchObject({ name: 'VarveError', code, path: expect.stringMatching(/^memory:\d+$/) })
-  expect(error).toMatchObject({ code: (await errorOf(open(newPath(), options))).code })
+  expect(error).toMatchObject({ code: (await errorOf(open(newPath(), { ...options, encoding: 'utf8' }))).code })
 })
 
 test('errorIfExists and lockTimeout hold for a new log anyway', async () => {

@@ -16,6 +16,8 @@ pub mod error;
 pub mod follow;
 pub mod format;
 pub mod frame;
+#[cfg(any(test, feature = "simulation"))]
+pub mod fuzzing;
 pub mod hash;
 pub mod host;
 pub mod inspect;
