@@ -9,6 +9,7 @@ const node = process.execPath
 const checks = [
   ['Rust format', 'cargo', 'fmt', '--all', '--check'],
   ['Rust lint', 'cargo', 'clippy', '--workspace', '--all-targets', '--', '-D', 'warnings'],
+  ['Rust lint, bugs planted', 'cargo', 'clippy', '-pvarve-core', '-Fplanted', '--all-targets', '--', '-D', 'warnings'],
   ['TypeScript format and lint', node, binOf('@biomejs/biome', 'biome'), 'check', '--error-on-warnings', '.'],
   ['types', node, binOf('typescript', 'tsc'), '--project', 'tsconfig.check.json'],
   ['links in the docs', node, 'scripts/links.mjs'],

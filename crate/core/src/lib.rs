@@ -16,12 +16,15 @@ pub mod error;
 pub mod follow;
 pub mod format;
 pub mod frame;
+#[cfg(any(test, feature = "simulation"))]
+pub mod fuzzing;
 pub mod hash;
 pub mod host;
 pub mod inspect;
 pub mod lock;
 pub mod log;
 pub mod options;
+mod planted;
 pub mod pool;
 pub mod reader;
 pub mod record;

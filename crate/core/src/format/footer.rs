@@ -1,7 +1,7 @@
 //! What a sealed segment ends with: the index, then the footer as the file's last bytes.
 
-use super::FRAME_ALIGN;
 use super::bytes::{self, Put, Reader};
+use super::{FRAME_ALIGN, FRAMES_START};
 
 const MAGIC: [u8; 8] = *b"varveEND";
 /// Length of a footer.
@@ -81,7 +81,8 @@ impl Footer {
             index_crc: r.u32()?,
             seal: r.array()?,
         };
-        let fits = footer.frames_end < file_len && footer.position() == position;
+        let frames_end = FRAMES_START..file_len;
+        let fits = frames_end.contains(&footer.frames_end) && footer.position() == position;
         (fits && footer.first_offset <= footer.end_offset).then_some(footer)
     }
 }

@@ -55,11 +55,12 @@ pub fn segment_name(number: u32) -> String {
     format!("{number:010}.seg")
 }
 
-/// The number in a segment's file name; `None` for every other name.
+/// The number in a segment's file name; `None` for every other name. The largest number is no segment's, so that every
+/// segment can have a successor.
 pub fn segment_number(name: &str) -> Option<u32> {
     let digits = name.strip_suffix(".seg")?;
     if digits.len() != 10 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    digits.parse().ok().filter(|&number| number > 0)
+    digits.parse().ok().filter(|&number| number > 0 && number < u32::MAX)
 }

@@ -153,6 +153,9 @@ impl SegmentHeader {
         if peak_count != first_offset.count_ones() as usize {
             return Err(Damaged("the header's peaks do not fit its first offset"));
         }
+        if encoding.is_empty() {
+            return Err(Damaged("the encoding has no name"));
+        }
         let (peaks, _) = peak_bytes.as_chunks::<32>();
         let encoding = std::str::from_utf8(encoding).map_err(|_| Damaged("the encoding's name is not UTF-8"))?;
         Ok(Self {

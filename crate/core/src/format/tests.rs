@@ -178,6 +178,7 @@ fn only_segment_names_are_ours() {
         "0000000007.seg.tmp",
         "00000000007.seg",
         "+000000007.seg",
+        "4294967295.seg",
         "9999999999.seg",
         ".DS_Store",
     ] {

@@ -25,6 +25,8 @@ pub struct Before {
     pub next_nonce: Option<[u8; 16]>,
     /// What it states of pruning.
     pub kept_from: u64,
+    /// True when it has a sound footer, which is written once the next one's first group is durable.
+    pub sealed: bool,
 }
 
 /// Compares a header with the walk up to it. `before` is the segment before, if that was walked; the first segment

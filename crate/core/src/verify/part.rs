@@ -12,7 +12,7 @@ use super::survey;
 use super::walk::Walk;
 use crate::disk::Access;
 use crate::error::{Damage, Result, hex};
-use crate::format::{FRAMES_START, Footer, Mark, Position, SegmentHeader};
+use crate::format::{FRAMES_START, Footer, Mark, PAGE_LEN, Position, SegmentHeader};
 use crate::hash::{Hash, Peaks};
 use crate::segment::{self, Opened};
 
@@ -172,7 +172,7 @@ impl Walk<'_> {
     ) -> Result<Part> {
         let number = source.number;
         let last = at + 1 == self.segments.len();
-        let footer = sealed::read_footer(&source, len)?.filter(|footer| footer.frames_end >= FRAMES_START);
+        let footer = sealed::read_footer(&source, len)?;
         let next = self.segments.get(at + 1).filter(|next| next.number == number + 1);
         let next = next.and_then(|next| next.header.as_ref()).filter(|next| {
             next.id == *self.keys.id() && header.as_ref().is_none_or(|header| header.next_nonce == next.nonce)
@@ -193,6 +193,11 @@ impl Walk<'_> {
         if let Some(end) = stated.filter(|&end| end > len) {
             let damage = Damage::new("the segment is cut short", &source.path).at(len);
             found.corrupt(damage.versus(end, len));
+        }
+        if number == 1 && last && len < PAGE_LEN {
+            // As `open` has it: the first page was durable before the file had its name.
+            let damage = Damage::new("the segment is cut short", &source.path).at(len);
+            found.corrupt(damage.versus(format!("at least {PAGE_LEN} bytes"), len));
         }
         let index = footer.as_ref().map(IndexCheck::new);
         let base = header.as_ref().map(|header| header.first_offset).or(self.fold.next);

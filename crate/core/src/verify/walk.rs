@@ -14,7 +14,7 @@ use super::sealed::{self, Walked};
 use super::survey::{self, Listed, LiveMark};
 use crate::disk::Disk;
 use crate::error::{Damage, Error, HeadClaim, Result};
-use crate::format::{FOOTER_LEN, FRAMES_START, Mark, Position};
+use crate::format::{FOOTER_LEN, FRAME_ALIGN, FRAMES_START, Mark, Position};
 use crate::hash::Keys;
 use crate::recovery;
 use crate::scan::Window;
@@ -120,6 +120,7 @@ impl Walk<'_> {
             end: part.clean.then_some(part.end),
             next_nonce: part.header.as_ref().map(|header| header.next_nonce),
             kept_from: part.header.as_ref().map_or(self.before.kept_from, |header| header.kept_from),
+            sealed: part.footer.is_some(),
         };
         self.bytes += part.len;
         Ok(())
@@ -193,7 +194,14 @@ impl Walk<'_> {
     fn open_end(&mut self, part: &Part, found: &mut Problems) -> Result<()> {
         let whole = self.fold.whole;
         let marked = part.marks.iter().map(|(_, mark)| mark.position).max().unwrap_or(0);
-        let attested = marked.max(if part.attested.segment == part.source.number { part.attested.position } else { 0 });
+        let mut attested = marked;
+        if part.attested.segment == part.source.number {
+            attested = attested.max(part.attested.position);
+        }
+        if part.marks.is_empty() && self.before.sealed {
+            // As `open` has it: the first group was durable before the segment before got its footer.
+            attested = attested.max(FRAMES_START + FRAME_ALIGN);
+        }
         if attested > whole.position && !self.lost_end {
             let damage = part.damage("durable records are missing at the end", whole.position).offset(whole.size);
             found.corrupt(damage.versus(format!("durable records up to position {attested}"), whole.position));

@@ -1,0 +1,365 @@
+//! One function for each parser that reads a file, and one for whole folders: any bytes go in, and what every input
+//! must fulfil is asserted. `tests/fuzz.rs` drives them on the stable toolchain, `fuzz/` with libFuzzer.
+//!
+//! A parser sees raw bytes, or a sound structure that was edited and whose checks were then made to hold again: so
+//! what lies behind the checks is reached, as a forger would. What parses must be the one encoding of what it means.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a fuzz target fails by panicking")]
+
+mod folder;
+mod forge;
+mod input;
+mod sample;
+
+pub use folder::open_folder;
+
+use std::path::Path;
+
+use crate::cache::Frame;
+use crate::compress::{Codec, Lz4, Scratch, Uncompressed};
+use crate::disk::memory::MemoryDisk;
+use crate::disk::{self, Access, Disk};
+use crate::format::{
+    self, EPOCH, FOOTER_LEN, FRAME_HEADER_LEN, FRAMES_START, Footer, FrameFlags, FrameHeader, HeaderError, IndexEntry,
+    LIVE_MARK_POSITION, MARK_LEN, Mark, PAGE_LEN, Position, SLOTS, SegmentHeader, align_frame,
+};
+use crate::frame::{self, Rehasher, Replay};
+use crate::hash::{self, Keys, LeafHasher, Peaks};
+use crate::lock::LockFile;
+use crate::record::{self, Columns};
+use input::Input;
+
+const KEY: [u8; 32] = [7; 32];
+
+/// A fuzz target, with how much memory it may use for each byte of its input.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, the same here and in `fuzz/`.
+    pub name: &'static str,
+    /// Takes any bytes; panics on a defect.
+    pub run: fn(&[u8]),
+    /// Bytes of memory for each byte of input, besides a few MiB.
+    pub memory_factor: usize,
+}
+
+/// All targets.
+pub const TARGETS: [Target; 9] = [
+    Target { name: "segment_header", run: segment_header, memory_factor: 64 },
+    Target { name: "frame_header", run: frame_header, memory_factor: 64 },
+    Target { name: "body", run: body, memory_factor: 64 },
+    // LZ4 grows data up to 255 times, and is then compressed again.
+    Target { name: "lz4", run: lz4, memory_factor: 3 * 255 },
+    Target { name: "mark", run: mark, memory_factor: 64 },
+    Target { name: "footer", run: footer, memory_factor: 64 },
+    Target { name: "frame", run: frame, memory_factor: 3 * 255 },
+    Target { name: "side_files", run: side_files, memory_factor: 64 },
+    Target { name: "open_folder", run: open_folder, memory_factor: 64 },
+];
+
+/// The header of a segment.
+pub fn segment_header(data: &[u8]) {
+    let mut input = Input::new(data);
+    let mut page;
+    if input.chance(4) {
+        page = input.rest().to_vec();
+    } else {
+        page = any_segment_header(&mut input).encode();
+        page.resize(PAGE_LEN as usize, 0);
+        for _ in 0..input.below(4) {
+            input.edit(&mut page);
+        }
+        if input.chance(2) {
+            forge::fix_header_crc(&mut page);
+        }
+    }
+    match SegmentHeader::parse(&page) {
+        Ok(header) => {
+            let again = header.encode();
+            assert!(page.starts_with(&again), "a header has one encoding: {header:?}");
+            assert_eq!(header.encoded_len(), again.len());
+            assert!(again.len() as u64 <= SLOTS[0]);
+            assert!((1..=255).contains(&header.encoding.len()), "the format demands a name");
+            assert_eq!(SegmentHeader::parse(&again), Ok(header));
+        }
+        Err(HeaderError::Damaged(what)) => assert!(!what.is_empty()),
+        Err(HeaderError::Newer(what)) => assert!(!what.is_empty()),
+    }
+}
+
+fn any_segment_header(input: &mut Input<'_>) -> SegmentHeader {
+    let first_offset = if input.chance(2) { u64::from(input.u8()) } else { input.number() };
+    SegmentHeader {
+        secret: input.chance(2),
+        optional_features: u32::from(input.u8()),
+        segment: u32::from(input.u8()),
+        id: [1; 32],
+        nonce: [2; 16],
+        next_nonce: [3; 16],
+        first_offset,
+        last_time: input.number(),
+        predecessor_end: input.number(),
+        kept_from: 0,
+        epoch: EPOCH,
+        key_check: [4; 16],
+        head: [5; 32],
+        peaks: vec![[6; 32]; first_offset.count_ones() as usize],
+        encoding: "json".to_owned(),
+        extensions: (0..input.below(3)).map(|kind| (kind as u16, input.take(5).to_vec())).collect(),
+        seal: [10; 16],
+    }
+}
+
+/// The header of a frame.
+pub fn frame_header(data: &[u8]) {
+    let mut input = Input::new(data);
+    let position = input.number();
+    let mut bytes;
+    if input.chance(4) {
+        bytes = input.rest().to_vec();
+    } else {
+        bytes = any_frame_header(&mut input).encode(&KEY, position);
+        for _ in 0..input.below(4) {
+            input.edit(&mut bytes);
+        }
+        if input.chance(2) {
+            forge::fix_frame_check(&mut bytes, &KEY, position);
+        }
+    }
+    if let Some(header) = FrameHeader::parse(&bytes, &KEY, position) {
+        assert_eq!(header.encode(&KEY, position), bytes[..FRAME_HEADER_LEN], "a frame header has one encoding");
+        assert!(header.end_offset() >= header.first_offset);
+        assert!(header.frame_len() >= FRAME_HEADER_LEN as u64 && header.frame_len() <= (1 << 30) + 256);
+        assert_eq!(header.frame_len() % format::FRAME_ALIGN, 0);
+        assert_eq!(header.flags.state(), header.count == 0);
+        let moved = position.wrapping_add(format::FRAME_ALIGN);
+        assert_eq!(FrameHeader::parse(&bytes, &KEY, moved), None, "a frame belongs to one position");
+        assert_eq!(FrameHeader::parse(&bytes, &[8; 32], position), None, "a frame belongs to one segment");
+    }
+}
+
+fn any_frame_header(input: &mut Input<'_>) -> FrameHeader {
+    FrameHeader {
+        codec: input.u8() % 3,
+        flags: FrameFlags(input.u8()),
+        first_offset: input.number(),
+        base_time: input.number(),
+        count: input.number() as u32,
+        stored_len: input.number() as u32,
+        raw_len: input.number() as u32,
+        body_crc: 0,
+        epoch: u32::from(input.chance(8)),
+        durable_to: Position { segment: input.number() as u32, position: input.number() },
+        head: [5; 32],
+        seal: [10; 16],
+    }
+}
+
+/// The columns of a body, and its payloads.
+pub fn body(data: &[u8]) {
+    let mut input = Input::new(data);
+    let base_time = input.number();
+    let count = if input.chance(8) { input.number() as u32 } else { u32::from(input.u8()) };
+    let bytes = input.rest();
+    let mut columns = Columns::default();
+    if let Ok(body) = record::decode(base_time, count, bytes, &mut columns) {
+        assert_eq!(body.len(), count as usize);
+        let records: Vec<_> = body.records().collect();
+        assert!(records.iter().map(|record| record.payload.len()).sum::<usize>() <= bytes.len());
+        assert!(records.is_sorted_by_key(|record| record.time));
+        let mut again = Vec::new();
+        record::encode(base_time, &records, &mut again).expect("what was read can be written");
+        assert_eq!(again, bytes, "records have one body");
+    }
+    assert!(columns.memory() <= 12 * bytes.len(), "columns take no more than the body justifies");
+}
+
+/// An LZ4 block, and what it decompresses to.
+pub fn lz4(data: &[u8]) {
+    let mut input = Input::new(data);
+    let raw_len = if input.chance(4) { input.number() as usize } else { usize::from(input.u16()) };
+    let stored = input.rest();
+    let mut out = vec![1, 2, 3];
+    match Lz4.decompress(stored, raw_len, &mut out) {
+        Ok(()) => {
+            assert_eq!(out.len(), 3 + raw_len);
+            assert!(raw_len <= 255 * stored.len());
+        }
+        Err(_) => assert_eq!(out, [1, 2, 3], "nothing of a bad block is handed out"),
+    }
+    // Both ways: what was decompressed, and the input itself.
+    for raw in [&out[3..], stored] {
+        let mut small = Vec::new();
+        if Lz4.compress(raw, &mut small, &mut Scratch::default()) {
+            let mut back = Vec::new();
+            Lz4.decompress(&small, raw.len(), &mut back).expect("what was compressed decompresses");
+            assert_eq!(back, raw);
+        }
+    }
+}
+
+/// A mark in a slot or in the lock file.
+pub fn mark(data: &[u8]) {
+    let mut input = Input::new(data);
+    let at = [SLOTS[0], SLOTS[1], LIVE_MARK_POSITION][input.below(3)];
+    let mut bytes;
+    if input.chance(4) {
+        bytes = input.rest().to_vec();
+    } else {
+        let mark = Mark {
+            segment: input.number() as u32,
+            identity: input.number(),
+            position: input.number(),
+            size: input.number(),
+            last_time: input.number(),
+            state_position: input.number(),
+            head: [5; 32],
+        };
+        bytes = mark.encode(&KEY, at);
+        assert_eq!(Mark::parse(&bytes, &KEY, at), Some(mark));
+        for _ in 0..input.below(4) {
+            input.edit(&mut bytes);
+        }
+        if input.chance(2) {
+            forge::fix_mark_check(&mut bytes, &KEY, at);
+        }
+    }
+    if let Some(mark) = Mark::parse(&bytes, &KEY, at) {
+        assert_eq!(mark.encode(&KEY, at), bytes[..MARK_LEN], "a mark has one encoding");
+        assert_eq!(Mark::peek_segment(&bytes), Some(mark.segment));
+        assert_eq!(Mark::parse(&bytes, &KEY, at ^ 512), None, "a mark belongs to one place");
+    }
+}
+
+/// The index and the footer of a sealed segment.
+pub fn footer(data: &[u8]) {
+    let mut input = Input::new(data);
+    let index_count = input.u8();
+    let footer = Footer {
+        segment: input.number() as u32,
+        index_count: u32::from(index_count),
+        frames_end: if input.chance(2) { FRAMES_START + u64::from(input.u16()) * 64 } else { input.u16().into() },
+        first_offset: input.number(),
+        end_offset: input.number(),
+        first_time: input.number(),
+        last_time: input.number(),
+        head: [5; 32],
+        epoch: EPOCH,
+        index_crc: 0,
+        seal: [10; 16],
+    };
+    let file_len = if input.chance(2) { footer.file_len() } else { input.number() };
+    let mut bytes = footer.encode(&KEY);
+    for _ in 0..input.below(4) {
+        input.edit(&mut bytes);
+    }
+    if input.chance(2) {
+        forge::fix_footer_check(&mut bytes, &KEY, file_len.saturating_sub(FOOTER_LEN as u64));
+    }
+    let index = input.rest();
+    for bytes in [&bytes[..], index] {
+        if let Some(footer) = Footer::parse(bytes, &KEY, file_len) {
+            assert_eq!(footer.encode(&KEY), bytes[..FOOTER_LEN], "a footer has one encoding");
+            assert_eq!(footer.file_len(), file_len);
+            assert!((FRAMES_START..file_len).contains(&footer.frames_end), "frames end behind page 0: {footer:?}");
+            assert!(u64::from(footer.index_count) * 8 < file_len, "an index lies in its file");
+        }
+    }
+    assert_eq!(IndexEntry::parse_each(index).count(), index.len() / 8);
+    if let Some(entries) = IndexEntry::parse_all(index) {
+        assert_eq!(IndexEntry::encode_all(&entries), index);
+        assert!(entries.is_sorted_by(|a, b| a.position() < b.position()));
+    }
+}
+
+/// A whole frame around any body, whose header and checksum hold: data or state, as recovery, readers and the cache
+/// take it.
+pub fn frame(data: &[u8]) {
+    let mut input = Input::new(data);
+    let keys = Keys::new(&[1; 32], None);
+    let state = input.chance(3);
+    let mut header = any_frame_header(&mut input);
+    header.flags = FrameFlags(if state { 7 } else { 3 });
+    header.epoch = EPOCH;
+    header.first_offset = if input.chance(2) { u64::from(input.u8()) } else { header.first_offset };
+    header.count = if state { 0 } else { u32::from(input.u8()) + 1 };
+    if header.first_offset.checked_add(u64::from(header.count)).is_none() {
+        return;
+    }
+    let peaks = vec![[9; 32]; header.first_offset.count_ones() as usize];
+    let mut before = Peaks::from_parts(header.first_offset, peaks.clone()).expect("one peak for each one bit");
+    let stored = if state && input.chance(2) {
+        [peaks.as_flattened(), &header.base_time.to_le_bytes()].concat()
+    } else {
+        input.rest().to_vec()
+    };
+    header.stored_len = stored.len() as u32;
+    header.raw_len = if header.codec == Uncompressed.id() { header.stored_len } else { header.raw_len };
+    let mut bytes = vec![0; align_frame((FRAME_HEADER_LEN + stored.len()) as u64) as usize];
+    bytes[FRAME_HEADER_LEN..][..stored.len()].copy_from_slice(&stored);
+    header.body_crc = crc32c::crc32c(&bytes[FRAME_HEADER_LEN..]);
+
+    if state {
+        header.head = before.head(&keys);
+        header.seal =
+            hash::state_seal(&keys, false, EPOCH, header.first_offset, &header.head, before.hashes(), header.base_time);
+    } else if let Some((nodes, head)) = hashes_of(&keys, &header, &stored, &mut before) {
+        header.head = head;
+        let (a, b) = (header.first_offset, header.end_offset());
+        header.seal = hash::frame_seal(&keys, 3, EPOCH, a, b, &header.head, &nodes);
+    }
+    bytes[..FRAME_HEADER_LEN].copy_from_slice(&header.encode(&KEY, FRAMES_START));
+    let Some(header) = FrameHeader::parse(&bytes, &KEY, FRAMES_START) else { return };
+    let stored = frame::stored_body(&header, &bytes).expect("the checksum was made to hold");
+
+    let start = Peaks::from_parts(header.first_offset, peaks).expect("the same peaks");
+    let mut replay = Replay::new(start, header.base_time);
+    let taken = replay.apply(&keys, &header, stored);
+    if header.flags.state() {
+        if let Ok(replay) = Replay::from_state(&keys, &header, stored) {
+            assert_eq!(replay.peaks.size(), header.first_offset);
+            assert_eq!(stored.len(), 32 * replay.peaks.hashes().len() + 8);
+        }
+        return;
+    }
+    let rehashed = Rehasher::default().frame(&keys, &header, stored);
+    let cached = Frame::decode(header.clone(), stored);
+    assert_eq!(rehashed.is_ok(), cached.is_ok(), "all readers of a frame agree on it");
+    assert_eq!(taken.is_ok(), cached.is_ok());
+    assert_eq!(frame::first_leaves(&keys, &header, stored, 1).is_ok(), cached.is_ok());
+    if let Ok(frame) = cached {
+        assert_eq!(frame.body().expect("a body").len(), header.count as usize);
+        assert_eq!(replay.peaks.size(), header.end_offset());
+    }
+}
+
+/// The nodes of a frame's records, and the head after them; none where the body does not decode.
+fn hashes_of(
+    keys: &Keys,
+    header: &FrameHeader,
+    stored: &[u8],
+    peaks: &mut Peaks,
+) -> Option<(Vec<hash::Hash>, hash::Hash)> {
+    let (mut raw, mut columns, mut leaves, mut nodes) = (Vec::new(), Columns::default(), Vec::new(), Vec::new());
+    let body = frame::decode(header, frame::raw_body(header, stored, &mut raw).ok()?, &mut columns).ok()?;
+    LeafHasher::new().leaves(keys, header.first_offset, &body.records().collect::<Vec<_>>(), &mut leaves);
+    peaks.extend(keys, &leaves, &mut nodes);
+    Some((nodes, peaks.head(keys)))
+}
+
+/// What stands beside the segments: their names, and the lock file with its holder and live mark.
+pub fn side_files(data: &[u8]) {
+    let name = String::from_utf8_lossy(data);
+    if let Some(number) = format::segment_number(&name) {
+        assert_eq!(format::segment_name(number), name, "a segment has one name");
+        assert!(number > 0 && number < u32::MAX, "there is a number before and one behind: {number}");
+    }
+    let disk = MemoryDisk::new();
+    let file = disk.open(Path::new("/lock"), Access::CreateNew).expect("an empty disk");
+    disk::write_all_at(&*file, data, 0).expect("memory takes it");
+    let lock = LockFile::look(&disk, Path::new("/")).expect("it can be read").expect("it is there");
+    if let Some(holder) = lock.holder().expect("it can be read") {
+        assert!(holder.host.len() <= 3 * format::SECTOR_LEN as usize);
+    }
+    assert_eq!(lock.held_by().expect("it can be read"), None, "nobody holds it");
+    let mark = lock.mark_bytes().expect("it can be read");
+    assert_eq!(mark.is_some(), data.len() >= LIVE_MARK_POSITION as usize + MARK_LEN);
+}
