@@ -1,6 +1,6 @@
 /** varve: a durable, tamper-evident, append-only log. */
 export { VarveError, type VarveErrorCode, type VarveErrorDetails } from './errors.js'
-export { inspect, open, verify } from './open.js'
+export { inspect, open, openMemory, verify } from './open.js'
 export type {
   AppendAllOptions,
   AppendOptions,

@@ -52,7 +52,7 @@ export interface NativeOpenOptions {
 
 export interface NativeOpened {
   log: number // handle for the calls below
-  location: string // absolute path
+  location: string // absolute path, or the name of a log in memory
   id: string
   size: number
   hash: Uint8Array // 32 bytes
@@ -114,6 +114,8 @@ export interface Binding {
   /** Keeps the process alive (true) exactly while a promise or iterator waits; the facade counts, calls on 0 ↔ 1. */
   hold(keepAlive: boolean): void
   open(request: number, dir: string, options: NativeOpenOptions): void // value: NativeOpened
+  /** A new log on a disk of its own in memory, freed when it is closed; `location` is 'memory:1', 'memory:2' … */
+  openMemory(request: number, options: NativeOpenOptions): void // value: NativeOpened
   /**
    * Appends records in order: `payloads` are concatenated, `lengths[i]` bytes each; `batches` are record counts of
    * consecutive atomic batches (their sum = lengths.length). Copies before it returns. Answered by 'durable' events.

@@ -1,6 +1,6 @@
-/** The three ways in: `open`, `verify` and `inspect`. */
+/** The ways in: `open`, `openMemory`, `verify` and `inspect`. */
 import { LocalLog } from './log.js'
-import { type Binding, load, type NativeOpened } from './native.js'
+import { type Binding, load, type NativeOpened, type NativeOpenOptions } from './native.js'
 import { bag, folder, openOptions, optionalSignal, verifyOptions } from './options.js'
 import { request, sessionOf } from './session.js'
 import type { Encoding, Log, LogInfo, OpenOptions, Secret, VerifyOptions, VerifyReport } from './types.js'
@@ -28,6 +28,22 @@ export async function open(dir: string | URL, options?: OpenOptions): Promise<Lo
   return openWith(load, dir, options)
 }
 
+/**
+ * A new log in memory, for tests of what uses a log: the same engine, API and errors, and no files. Takes the options of
+ * `open` and does what `open` does in a folder where nothing is yet; so a `readOnly` one is `VARVE_NOT_FOUND`. Its
+ * `location` is a name such as `'memory:1'`; closing it frees its memory, and nothing of it is left.
+ */
+export function openMemory(options?: OpenOptions & { encoding?: 'buffer' }): Promise<Log<Uint8Array, Buffer>>
+/** Strings in and out, as UTF-8. */
+export function openMemory(options: OpenOptions & { encoding: 'utf8' }): Promise<Log<string>>
+/** Values as JSON. */
+export function openMemory<T = unknown>(options: OpenOptions & { encoding: 'json' }): Promise<Log<T>>
+/** A custom encoding. */
+export function openMemory<In, Out = In>(options: OpenOptions & { encoding: Encoding<In, Out> }): Promise<Log<In, Out>>
+export async function openMemory(options?: OpenOptions): Promise<Log<any, any>> {
+  return openMemoryWith(load, options)
+}
+
 /** Checks a log's files without opening it for writing: also one that `open` refuses. Never changes anything. */
 export async function verify(
   dir: string | URL,
@@ -47,11 +63,25 @@ export async function inspect(dir: string | URL, options?: { signal?: AbortSigna
 /** @internal `open` on a given addon. */
 export async function openWith(addon: () => Binding, dir: unknown, options: unknown): Promise<Log<any, any>> {
   const path = folder(dir)
+  return start(addon, options, path, (binding, number, native) => binding.open(number, path, native))
+}
+
+/** @internal `openMemory` on a given addon. */
+export async function openMemoryWith(addon: () => Binding, options: unknown): Promise<Log<any, any>> {
+  return start(addon, options, 'memory', (binding, number, native) => binding.openMemory(number, native))
+}
+
+function start(
+  addon: () => Binding,
+  options: unknown,
+  location: string,
+  send: (binding: Binding, number: number, native: NativeOpenOptions) => void,
+): Promise<Log<any, any>> {
   const { codec, maxPendingBytes, native } = openOptions(options)
   const session = sessionOf(addon())
   const { maxRecordBytes, readOnly } = native
-  return request(session, number => session.binding.open(number, path, native), {
-    location: path,
+  return request(session, number => send(session.binding, number, native), {
+    location,
     convert: (opened: NativeOpened) =>
       new LocalLog<any, any>(session, opened, { codec, maxRecordBytes, maxPendingBytes, readOnly }),
   })

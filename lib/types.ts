@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { VarveError, VarveErrorCode } from './errors.js'
 
-/** Options of `open`. Anything unknown is a `TypeError` that names it. */
+/** Options of `open` and `openMemory`. Anything unknown is a `TypeError` that names it. */
 export interface OpenOptions {
   /**
    * How values become bytes. Its name is stored in a new log; a different one later is `VARVE_ENCODING_MISMATCH`, except
@@ -92,7 +92,7 @@ export interface LogRecord<T> {
 
 /** An open log. Offsets follow the order of calls, whichever method made them. */
 export interface Log<In, Out = In> extends AsyncDisposable {
-  /** Absolute path of the log's folder. */
+  /** Absolute path of the log's folder; of a log in memory a name such as `'memory:1'`. */
   readonly location: string
   /** The durable end of the log. With `readOnly`, as of the last read. */
   readonly head: Head

@@ -5,11 +5,11 @@ import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { newPath } from '../support/temp.js'
 
-const root = resolve(import.meta.dirname, '../..')
+const root = resolve(__dirname, '../..')
 
 test('the quickstart and the cheat print what the README shows', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
-  const pairs = [...readme.matchAll(/```js\n([^`]*?)```\n(?:(?!```)[^])*?```text\n([^`]*?)```/g)].slice(0, 2)
+  const pairs = [...readme.matchAll(/```js\n([^`]*?)```\n(?:(?!```)[\s\S])*?```text\n([^`]*?)```/g)].slice(0, 2)
   expect(pairs).toHaveLength(2)
 
   // A project of a user: the package is a link in node_modules.

@@ -100,6 +100,10 @@ export class FakeBinding implements Binding {
     this.opens.push({ request, dir, options })
   }
 
+  openMemory(request: number, options: NativeOpenOptions): void {
+    this.opens.push({ request, dir: 'memory:1', options })
+  }
+
   answerOpen(value: Partial<NativeOpened> = {}): void {
     const { request, dir, options } = this.opens.at(-1)!
     const size = this.durableSize

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type Encoding, type Log, type OpenOptions, open } from '../../lib/index.js'
 
-/** A path where nothing is yet, in a folder that goes away after the test. */
+/** A path where nothing is yet, in a folder that goes away after the test; VARVE_TEST_DIR says on which file system. */
 export function newPath(name = 'log'): string {
-  const parent = mkdtempSync(join(tmpdir(), 'varve-test-'))
+  const parent = mkdtempSync(join(process.env.VARVE_TEST_DIR ?? tmpdir(), 'varve-test-'))
   onTestFinished(() => rmSync(parent, { recursive: true, force: true }))
   return join(parent, name)
 }

@@ -211,7 +211,10 @@ impl Catalogue {
         let first_offset = Some(header.first_offset);
         let segment = Segment { number, path, file, len: PAGE_LEN, header, frame_key };
         let view = Some(View::new(segment, Vec::new(), FRAMES_START, FRAMES_START));
-        self.slots.lock().slots.push(Slot { number, view, first_offset, used: 0 });
+        let mut slots = self.slots.lock();
+        slots.slots.push(Slot { number, view, first_offset, used: 0 });
+        // A log that only rotates must not keep every segment that it left open.
+        slots.evict();
         Ok(())
     }
 

@@ -51,7 +51,7 @@ pub struct SegmentInfo {
 ///
 /// Where damage hides a segment's records its count is what its neighbours leave for it, else 0; `verify` tells why.
 pub fn inspect(host: &Host, dir: &Path) -> Result<Info> {
-    let dir = std::path::absolute(dir).map_err(|error| Error::io("getcwd", dir, error))?;
+    let dir = host.disk.absolute(dir).map_err(|error| Error::io("getcwd", dir, error))?;
     let disk = &*host.disk;
     // The mark comes before the listing, so that what it names is listed.
     let lock = LockFile::look(disk, &dir)?;

@@ -121,7 +121,7 @@ impl Log {
     /// Opens, or creates, the log in `dir`. Blocks for as long as recovery takes; does not wait for the lock.
     pub fn open(host: Host, dir: &Path, options: Options, listener: Arc<dyn Listener>) -> Result<Self> {
         options.check()?;
-        let dir = std::path::absolute(dir).map_err(|error| Error::io("getcwd", dir, error))?;
+        let dir = host.disk.absolute(dir).map_err(|error| Error::io("getcwd", dir, error))?;
         let disk = &*host.disk;
         let exists = exists(&host, &dir)?;
         if !exists && (!options.create_if_missing || options.read_only || options.expect_head.is_some()) {

@@ -104,7 +104,7 @@ enum Before {
     /// It has a footer, at whose start the frames end.
     Sealed(Segment, u64),
     /// It has none; all its frames are sound.
-    Unsealed(Segment, Chain),
+    Unsealed(Segment, Box<Chain>),
 }
 
 fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Result<Survey> {
@@ -266,7 +266,7 @@ fn check_predecessor(
         let expected = format!("{}:{}", active.header.first_offset, hex(&active.header.head));
         return disagree("the segment's head is not the one that the next segment starts from", expected, found);
     }
-    Ok(Some(Before::Unsealed(before, chain)))
+    Ok(Some(Before::Unsealed(before, Box::new(chain))))
 }
 
 fn stop_words(stop: &Stop) -> String {
@@ -431,6 +431,13 @@ fn repair(
     } else {
         // All records are durable, but an earlier recovery may have cut a tail and not have seen its sync return.
         active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;
+    }
+    // The write that failed half-way is the last thing that happened to a segment: mended here, what `verify` finds
+    // damaged in a later one is rot.
+    for _ in 0..SLOTS.len() {
+        if active.has_damaged_slot()? {
+            write_slot(active, &mark_at(survey, chain, 0))?;
+        }
     }
     // A sealed segment promises a successor, so this comes after the active segment was made durable.
     match before {

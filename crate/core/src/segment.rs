@@ -155,15 +155,32 @@ impl Segment {
         disk::write_all_at(&*self.file, &bytes, slot).map_err(|error| Error::io("write", &self.path, error))
     }
 
+    /// True when a slot holds what is neither a mark nor zeros: its last write failed half-way. [`Segment::write_slot`]
+    /// chooses such a slot first.
+    pub fn has_damaged_slot(&self) -> Result<bool> {
+        for slot in SLOTS {
+            let bytes = self.slot_bytes(slot)?;
+            if bytes.iter().any(|&b| b != 0) && Mark::parse(&bytes, &self.frame_key, slot).is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn slots(&self) -> Result<[Option<Mark>; 2]> {
         let mut marks = [None, None];
         for (slot, mark) in SLOTS.into_iter().zip(&mut marks) {
-            let mut bytes = [0; MARK_LEN];
-            let got = disk::read_full_at(&*self.file, &mut bytes, slot);
-            let got = got.map_err(|error| Error::io("read", &self.path, error))?;
-            *mark = Mark::parse(&bytes[..got], &self.frame_key, slot).filter(|m| m.segment == self.number);
+            let bytes = self.slot_bytes(slot)?;
+            *mark = Mark::parse(&bytes, &self.frame_key, slot).filter(|m| m.segment == self.number);
         }
         Ok(marks)
+    }
+
+    fn slot_bytes(&self, slot: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; MARK_LEN];
+        let got = disk::read_full_at(&*self.file, &mut bytes, slot);
+        bytes.truncate(got.map_err(|error| Error::io("read", &self.path, error))?);
+        Ok(bytes)
     }
 
     /// The footer, when the file ends with a sound one of this segment.

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use varve_core::disk::file::FileDisk;
 use varve_core::error::{Error, HeadClaim};
 use varve_core::format::{
-    FOOTER_LEN, FRAME_HEADER_LEN, FRAMES_START, Footer, FrameFlags, FrameHeader, IndexEntry, Mark, Position, SLOTS,
-    SegmentHeader,
+    FOOTER_LEN, FRAME_HEADER_LEN, FRAMES_START, Footer, FrameFlags, FrameHeader, IndexEntry, MARK_LEN, Mark, Position,
+    SLOTS, SegmentHeader,
 };
 use varve_core::hash::{self, Keys};
 use varve_core::host::{Host, SystemClock, SystemEntropy};
@@ -255,9 +256,14 @@ fn a_flipped_byte_is_found_wherever_it_lies() {
             let frames_end = last + header.frame_len();
             let near_header = |at: u64| frames.iter().any(|(start, _)| (*start..start + 112).contains(&at));
             for at in 0..bytes.len() as u64 {
-                // Every byte of page 0, of headers of frames, of index and footer; some of the bodies.
-                let dense = at < 700 || (SLOTS[0]..FRAMES_START).contains(&at) || at >= frames_end;
-                let some = (at % 613 == 0) || (near_header(at) && at % 7 == u64::from(number));
+                // Header, marks, index and footer; less of headers of frames, and some of the bodies.
+                let slot = |slot: u64| bytes[slot as usize] != 0 && (slot..slot + MARK_LEN as u64 - 1).contains(&at);
+                let page_0 = at < forge.header.encoded_len() as u64 || SLOTS.into_iter().any(slot);
+                if at < FRAMES_START && !page_0 {
+                    continue;
+                }
+                let dense = page_0 || at >= frames_end;
+                let some = at % 613 == 0 || (near_header(at) && at % 7 == u64::from(number));
                 if !(dense && at % 3 == u64::from(number) % 3 || some) {
                     continue;
                 }
@@ -707,10 +713,18 @@ fn progress_is_told_and_can_stop_it() {
     assert!(seen.iter().all(|&(bytes, total)| bytes <= total && total == report.bytes), "{seen:?}");
     assert_eq!(seen.last().unwrap().0, report.bytes);
     for stop_after in [0, 1, 3] {
-        let calls = std::sync::atomic::AtomicUsize::new(0);
-        let told = |_, _| calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < stop_after;
+        let calls = AtomicUsize::new(0);
+        let told = |_, _| calls.fetch_add(1, Ordering::Relaxed) < stop_after;
         let error = verify_dir(&host(), &dir, &VerifyOptions::default(), &told).unwrap_err();
         assert!(matches!(error, Error::Aborted));
+    }
+}
+
+/// Sets a flag when it goes out of scope, also by a panic: nobody may wait for the writer for ever.
+struct Stop<'a>(&'a AtomicBool);
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -719,10 +733,11 @@ fn a_log_that_is_being_written_is_sound() {
     let dir = tempfile::tempdir().unwrap();
     for compression in [Compression::Lz4, Compression::None] {
         let log = open(dir.path(), &Options { compression, ..options() });
-        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _guard = Stop(&stop);
             scope.spawn(|| {
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                while !stop.load(Ordering::Relaxed) && log.head().size < 200_000 {
                     let size = log.head().size;
                     fill(&log, size + 97);
                 }
@@ -734,7 +749,6 @@ fn a_log_that_is_being_written_is_sound() {
                 let report = log.verify(&VerifyOptions::default(), &|_, _| true).unwrap();
                 assert!(report.ok, "{:#?}", report.problems);
             }
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
         });
         close(&log);
     }
@@ -816,4 +830,19 @@ fn an_unfinished_batch_at_the_end_is_no_problem() {
     }
     std::fs::write(dir.path().join(name(1)), new).unwrap();
     assert_eq!(verify(dir.path()).records, 400);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_rotates_keeps_few_files_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), &options());
+    for _ in 0..200 {
+        append(&log, &vec![vec![b'x'; 1000]; 60], &[60]);
+    }
+    let here = dir.path().to_owned();
+    let fds = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+    let open_files = fds.filter(|file| file.starts_with(&here)).count();
+    assert!(open_files < 100, "{open_files} files are open");
+    close(&log);
 }

@@ -1,15 +1,17 @@
-//! `open`: checks the options, opens on an engine thread, and waits for the lock without occupying one.
+//! `open` and `openMemory`: check the options, open on an engine thread, and wait for the lock without occupying one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use napi::Env;
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use parking_lot::Mutex;
+use varve_core::disk::memory::MemoryDisk;
 use varve_core::error::{Error, HeadClaim, Result};
-use varve_core::host::Class;
+use varve_core::host::{Class, Host};
 use varve_core::log::{Listener, Log};
 use varve_core::options::{Compression, Durability, Options};
 use varve_core::writer::Head;
@@ -66,23 +68,38 @@ pub struct NativeOpenOptions {
 #[napi(catch_unwind)]
 pub fn open(env: Env, request: i64, dir: String, options: NativeOpenOptions) -> napi::Result<()> {
     let environment = Environment::of(&env)?;
-    let reply = Reply::begin(&environment, request);
+    begin(&environment, request, environment.host.clone(), PathBuf::from(dir), options);
+    Ok(())
+}
+
+/// Memory logs of this process so far, whichever environment has them.
+static MEMORY_LOGS: AtomicU64 = AtomicU64::new(0);
+
+/// Opens a new log in memory; answered with `NativeOpened`. It has a disk of its own, which is freed when it is closed.
+#[napi(catch_unwind)]
+pub fn open_memory(env: Env, request: i64, options: NativeOpenOptions) -> napi::Result<()> {
+    let environment = Environment::of(&env)?;
+    let name = format!("memory:{}", MEMORY_LOGS.fetch_add(1, Ordering::Relaxed) + 1);
+    let host = Host { disk: Arc::new(MemoryDisk::new()), ..environment.host.clone() };
+    begin(&environment, request, host, PathBuf::from(name), options);
+    Ok(())
+}
+
+fn begin(environment: &Arc<Environment>, request: i64, host: Host, dir: PathBuf, options: NativeOpenOptions) {
+    let reply = Reply::begin(environment, request);
     let options = match parse(options) {
         Ok(options) => options,
-        Err(error) => {
-            reply.send(Err(error));
-            return Ok(());
-        }
+        Err(error) => return reply.send(Err(error)),
     };
     let deadline = Instant::now() + options.lock_timeout;
     let handle = environment.logs.reserve();
-    let opening = Opening { reply, dir: PathBuf::from(dir), options, handle, deadline };
+    let opening = Opening { reply, host, dir, options, handle, deadline };
     environment.host.executor.spawn(Class::Background, Box::new(|| opening.attempt()));
-    Ok(())
 }
 
 struct Opening {
     reply: Reply,
+    host: Host,
     dir: PathBuf,
     options: Options,
     handle: u32,
@@ -105,7 +122,7 @@ impl Opening {
         self.reply.cancel().check()?;
         let environment = self.reply.environment();
         let watcher = Watcher { environment: Arc::clone(environment), log: self.handle, failed: Mutex::new(false) };
-        let log = Log::open(environment.host.clone(), &self.dir, self.options.clone(), Arc::new(watcher))?;
+        let log = Log::open(self.host.clone(), &self.dir, self.options.clone(), Arc::new(watcher))?;
         environment.logs.add(self.handle, log);
         Ok(Answer::Opened(self.handle))
     }

@@ -1,10 +1,10 @@
 //! A disk in memory for the tests of varve's users: the same engine, nothing on disk, no faults.
 //!
 //! Syncs do nothing, as nothing survives the process. Memory follows what the files hold now, not their history:
-//! the bytes of a removed file go with its last descriptor.
+//! the bytes of a removed file go with its last descriptor, and all of it with the disk and the descriptors.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -19,10 +19,13 @@ pub struct MemoryDisk {
     volume: Arc<MemoryVolume>,
 }
 
+/// One count for all disks, from where no inode is: the lock file's identity tells logs of one process apart, whichever
+/// disk they are on.
+static IDENTITY_NEXT: AtomicU64 = AtomicU64::new(1 << 63);
+
 #[derive(Default)]
 struct MemoryVolume {
     tree: Mutex<Tree<Arc<MemoryFile>>>,
-    identity_next: AtomicU64,
 }
 
 struct MemoryFile {
@@ -47,7 +50,7 @@ impl MemoryDisk {
 impl Disk for MemoryDisk {
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let create = || {
-            let identity = self.volume.identity_next.fetch_add(1, Ordering::Relaxed) + 1;
+            let identity = IDENTITY_NEXT.fetch_add(1, Ordering::Relaxed);
             Arc::new(MemoryFile { identity, content: RwLock::default(), locked: AtomicBool::new(false) })
         };
         let (file, _) = self.volume.tree.lock().open(path, access, create)?;
@@ -81,6 +84,11 @@ impl Disk for MemoryDisk {
     fn volume(&self, dir: &Path) -> io::Result<Volume> {
         self.kind(dir)?;
         Ok(Volume { device: 0, free: u64::MAX, prefill_pays: false })
+    }
+
+    /// There is no working folder: every path starts at the root.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
     }
 }
 

@@ -13,7 +13,7 @@ pub mod sim;
 mod tree;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,10 @@ pub trait Disk: Send + Sync {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     /// Facts of the file system that holds `dir`.
     fn volume(&self, dir: &Path) -> io::Result<Volume>;
+    /// `path` as it stays valid when the process's working folder changes.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        std::path::absolute(path)
+    }
 }
 
 /// One open descriptor of a file.

@@ -118,7 +118,8 @@ impl Walk<'_> {
         if header.flags.state() {
             part.states.push(fact.position);
         }
-        if part.last && header.flags.close() {
+        part.closed = header.flags.close();
+        if part.last && part.closed {
             self.unsealed.take().into_iter().for_each(|damage| found.corrupt(damage));
         }
         part.end = end;

@@ -60,7 +60,7 @@ pub fn verify_dir(host: &Host, dir: &Path, options: &VerifyOptions, progress: &P
     if let Some(secret) = options.secret.as_ref().filter(|secret| !SECRET_BYTES.contains(&secret.len())) {
         return Err(Error::Invalid(format!("secret must be 32 to 1024 bytes, got {}", secret.len())));
     }
-    let dir = std::path::absolute(dir).map_err(|error| Error::io("getcwd", dir, error))?;
+    let dir = host.disk.absolute(dir).map_err(|error| Error::io("getcwd", dir, error))?;
     verify(host, &dir, options, None, progress)
 }
 

@@ -1,4 +1,6 @@
-//! Page 0 of a segment: its header against the log and the segment before, its marks, and the zeros between.
+//! Page 0 of a segment: its header against the log and the segment before, and its marks.
+//!
+//! What else stands there means nothing: a crash while the page was written for the first time may leave anything.
 
 use std::path::Path;
 
@@ -7,7 +9,7 @@ use super::report::Problems;
 use crate::disk::DiskFile;
 use crate::disk::read_full_at;
 use crate::error::{Damage, Error, Result, hex};
-use crate::format::{MARK_LEN, Mark, PAGE_LEN, SECTOR_LEN, SLOTS, SegmentHeader};
+use crate::format::{MARK_LEN, Mark, PAGE_LEN, SLOTS, SegmentHeader};
 
 /// A writer may be at work on a slot: what does not parse is read again this often.
 const TRIES: usize = 5;
@@ -56,45 +58,42 @@ pub fn neighbours(header: &SegmentHeader, before: &Before, fold: &Fold, path: &P
     }
 }
 
-/// The marks in the slots. What is neither a mark nor zeros is damage: a sector is never torn.
-pub fn slots(
-    file: &dyn DiskFile,
-    path: &Path,
-    number: u32,
-    frame_key: &[u8; 32],
-    problems: &mut Problems,
-) -> Result<Vec<(u64, Mark)>> {
-    let mut marks = Vec::new();
+/// What stands in the slots.
+#[derive(Default)]
+pub struct Slots {
+    /// The marks, with their slots.
+    pub marks: Vec<(u64, Mark)>,
+    /// Slots that hold neither a mark nor zeros, with their bytes.
+    pub damaged: Vec<(u64, Vec<u8>)>,
+}
+
+/// Reads the slots.
+pub fn slots(file: &dyn DiskFile, path: &Path, number: u32, frame_key: &[u8; 32]) -> Result<Slots> {
+    let mut slots = Slots::default();
     for slot in SLOTS {
         let mut tries = TRIES;
         loop {
-            let sector = read(file, path, slot, SECTOR_LEN as usize)?;
-            let mark = Mark::parse(&sector, frame_key, slot).filter(|mark| mark.segment == number);
-            let rest_is_zero = sector.iter().skip(MARK_LEN).all(|&b| b == 0);
+            let bytes = read(file, path, slot, MARK_LEN)?;
+            let mark = Mark::parse(&bytes, frame_key, slot).filter(|mark| mark.segment == number);
             match mark {
-                Some(mark) if rest_is_zero => marks.push((slot, mark)),
-                None if sector.iter().all(|&b| b == 0) => {}
+                Some(mark) => slots.marks.push((slot, mark)),
+                None if bytes.iter().all(|&b| b == 0) => {}
                 _ if tries > 0 => {
                     tries -= 1;
                     continue;
                 }
-                _ => problems.corrupt(Damage::new("a mark is damaged", path).at(slot)),
+                _ => slots.damaged.push((slot, bytes)),
             }
             break;
         }
     }
-    Ok(marks)
+    Ok(slots)
 }
 
-/// Between the header and the slots stands nothing.
-pub fn padding(file: &dyn DiskFile, path: &Path, header: &SegmentHeader, problems: &mut Problems) -> Result<()> {
-    let start = header.encoded_len() as u64;
-    let bytes = read(file, path, start, (SLOTS[0] - start.min(SLOTS[0])) as usize)?;
-    if let Some(at) = bytes.iter().position(|&b| b != 0) {
-        let damage = Damage::new("a byte that must be zero is not", path).at(start + at as u64);
-        problems.corrupt(damage.versus("00", hex(&bytes[at..=at])));
-    }
-    Ok(())
+/// True when a damaged slot of the newest segment can be what a failed write left of `mark`: its last byte never came.
+/// `open` mends such a slot.
+pub fn is_torn(slot: u64, bytes: &[u8], mark: &Mark, frame_key: &[u8; 32]) -> bool {
+    bytes.last() != mark.encode(frame_key, slot).last()
 }
 
 fn read(file: &dyn DiskFile, path: &Path, position: u64, len: usize) -> Result<Vec<u8>> {

@@ -32,6 +32,10 @@ pub struct Part {
     pub bounded: bool,
     /// Marks in page 0 with their slots, and the live mark with no slot.
     pub marks: Vec<(Option<u64>, Mark)>,
+    /// Slots that hold neither a mark nor zeros.
+    pub damaged_slots: Vec<(u64, Vec<u8>)>,
+    /// True when the last frame is one that `close` wrote.
+    pub closed: bool,
     /// Where marks were compared.
     pub matched: Vec<u64>,
     /// The stored index, while it is compared.
@@ -111,7 +115,7 @@ impl Walk<'_> {
                 return Ok(None);
             }
         };
-        let Some(frame_key) = self.check_opening(&opening, &mut found)? else {
+        let Some(frame_key) = self.check_opening(&opening, &mut found) else {
             self.admit(found)?;
             self.skip(number, opening.len);
             return Ok(None);
@@ -123,15 +127,15 @@ impl Walk<'_> {
     }
 
     /// Checks the header and takes over what it states; gives the key of the segment's frames.
-    fn check_opening(&mut self, opening: &Opening, found: &mut Problems) -> Result<Option<[u8; 32]>> {
+    fn check_opening(&mut self, opening: &Opening, found: &mut Problems) -> Option<[u8; 32]> {
         let Some(header) = &opening.header else {
             // The segment before tells the nonce of this one.
-            return Ok(self.before.next_nonce.map(|nonce| self.keys.frame_key(&nonce)));
+            return self.before.next_nonce.map(|nonce| self.keys.frame_key(&nonce));
         };
         if header.id != *self.keys.id() {
             let damage = Damage::new("the segment belongs to another log", &opening.path).at(0);
             found.corrupt(damage.versus(hex(self.keys.id()), hex(&header.id)));
-            return Ok(None);
+            return None;
         }
         for problem in survey::check_header(header, opening.number, &self.keys, &opening.path) {
             found.add(problem);
@@ -142,14 +146,13 @@ impl Walk<'_> {
         }
         self.encoding.get_or_insert_with(|| header.encoding.clone());
         page::neighbours(header, &self.before, &self.fold, &opening.path, found);
-        page::padding(&*opening.file, &opening.path, header, found)?;
         let peaks = Peaks::from_parts(header.first_offset, header.peaks.clone());
         if let Some(peaks) = peaks.filter(|peaks| peaks.head(&self.keys) == header.head)
             && self.fold.peaks.as_ref() != Some(&peaks)
         {
             self.fold.anchor(peaks, header.head, header.last_time);
         }
-        Ok(Some(self.keys.frame_key(&header.nonce)))
+        Some(self.keys.frame_key(&header.nonce))
     }
 
     /// Nothing of this segment can be used.
@@ -184,9 +187,8 @@ impl Walk<'_> {
             sealed::check_by_itself(&source, footer, &self.keys, found)?;
         }
         let mut marks: Vec<(Option<u64>, Mark)> = Vec::new();
-        for (slot, mark) in page::slots(&*source.file, &source.path, number, &source.frame_key, found)? {
-            marks.push((Some(slot), mark));
-        }
+        let slots = page::slots(&*source.file, &source.path, number, &source.frame_key)?;
+        marks.extend(slots.marks.into_iter().map(|(slot, mark)| (Some(slot), mark)));
         marks.extend(self.mark.iter().filter(|live| live.mark.segment == number).map(|live| (None, live.mark.clone())));
         if let Some(end) = stated.filter(|&end| end > len) {
             let damage = Damage::new("the segment is cut short", &source.path).at(len);
@@ -207,7 +209,9 @@ impl Walk<'_> {
             last,
             bounded: stated.is_some(),
             marks,
+            damaged_slots: slots.damaged,
             matched: Vec::new(),
+            closed: false,
             index,
             base,
             clean: stated.is_none_or(|end| end <= len),

@@ -7,14 +7,14 @@ use super::Progress;
 use super::board::Board;
 use super::claim::Claim;
 use super::fold::Fold;
-use super::page::Before;
+use super::page::{self, Before};
 use super::part::Part;
 use super::report::{Established, Problems, Report};
 use super::sealed::{self, Walked};
 use super::survey::{self, Listed, LiveMark};
 use crate::disk::Disk;
 use crate::error::{Damage, Error, HeadClaim, Result};
-use crate::format::{FOOTER_LEN, FRAME_ALIGN, FRAMES_START, Position};
+use crate::format::{FOOTER_LEN, FRAME_ALIGN, FRAMES_START, Mark, Position};
 use crate::hash::Keys;
 use crate::recovery;
 use crate::scan::Window;
@@ -113,6 +113,7 @@ impl Walk<'_> {
             self.sealed_end(&part, &mut found)?;
         }
         self.unmatched_marks(&part, &mut found);
+        self.damaged_slots(&part, &mut found);
         self.admit(found)?;
         self.before = Before {
             number: part.source.number,
@@ -158,7 +159,9 @@ impl Walk<'_> {
         }
         let position = len.saturating_sub(FOOTER_LEN as u64).max(part.end.min(len));
         let damage = part.damage("a sealed segment has no sound footer", position);
-        if self.segments.iter().rev().nth(1).is_some_and(|listed| listed.number == part.source.number) {
+        // The spare is made after the sealing, too.
+        let before_last = self.segments.iter().rev().nth(1).is_some_and(|listed| listed.number == part.source.number);
+        if before_last && self.unused.is_none() {
             self.unsealed = Some(damage);
         } else {
             found.corrupt(damage);
@@ -212,6 +215,28 @@ impl Walk<'_> {
             self.no_successor(part, found)?;
         }
         Ok(())
+    }
+
+    /// Slots that hold neither a mark nor zeros. In the newest segment the last write may have left one.
+    fn damaged_slots(&self, part: &Part, found: &mut Problems) {
+        for (slot, sector) in &part.damaged_slots {
+            let whole = self.fold.whole;
+            let written = Mark {
+                segment: part.source.number,
+                identity: 0,
+                position: part.end,
+                size: whole.size,
+                last_time: self.fold.last_time,
+                state_position: part.states.last().copied().unwrap_or(0),
+                head: whole.head,
+            };
+            let marked = part.marks.iter().any(|(slot, mark)| slot.is_some() && mark.position == part.end);
+            let unfinished =
+                !part.closed || (!marked && page::is_torn(*slot, sector, &written, &part.source.frame_key));
+            if !(part.is_open() && unfinished) {
+                found.corrupt(part.damage("a mark is damaged", *slot));
+            }
+        }
     }
 
     /// Marks that name no end of a frame, where all frames were seen.

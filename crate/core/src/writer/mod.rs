@@ -14,7 +14,9 @@ mod background;
 mod flush;
 mod prefill;
 mod prepare;
+mod queue;
 mod rotation;
+mod submission;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -34,11 +36,11 @@ use crate::segment::Segment;
 use crate::stats::{Counters, Stats};
 
 use flush::{Flushed, Flusher};
-use prepare::{Prepared, Preparer, Submission};
+use prepare::Preparer;
+use queue::{GROUP_BYTES_MAX, Queue, State, Waiter};
 use rotation::Spare;
+use submission::Submission;
 
-/// Prepared bytes that may wait for stage 2; also the most that one sync covers, but for one large batch.
-const GROUP_BYTES_MAX: usize = 4 << 20;
 /// After so long without an append, the durable point is written into page 0.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -61,97 +63,6 @@ pub struct Writer {
     flusher: Mutex<Flusher>,
     /// Apart from the flusher, whose lock is held over whole syncs.
     counters: Arc<Mutex<Counters>>,
-}
-
-/// What waits where, and who is at work. Held for moments only, never across I/O or hashing.
-struct Queue {
-    pending: VecDeque<Submission>,
-    prepared: VecDeque<Prepared>,
-    prepared_bytes: usize,
-    /// Offset after everything accepted.
-    accepted: u64,
-    /// Time of the last accepted record.
-    last_time: u64,
-    /// Stage 1 runs.
-    preparing: bool,
-    /// Stage 1 paused with input left because the double buffer was full.
-    paused: bool,
-    /// Stage 2 runs.
-    flushing: bool,
-    /// Sealing or making the spare runs.
-    background: bool,
-    /// Stage 2 waits for the spare (and so for the sealing before it).
-    wants_spare: bool,
-    spare: Option<Spare>,
-    waiters: Vec<Waiter>,
-    quiet_timer: bool,
-    groups: u64,
-    state: State,
-    close: Option<Done<()>>,
-}
-
-struct Waiter {
-    target: u64,
-    done: Done<Head>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    Closing,
-    Closed,
-}
-
-impl Queue {
-    fn idle(&self) -> bool {
-        let at_work = self.preparing || self.flushing || self.background;
-        !at_work && self.pending.is_empty() && self.prepared.is_empty() && !self.paused
-    }
-
-    /// True when stage 1 has input and room; the caller then starts it.
-    fn claim_stage_1(&mut self) -> bool {
-        let wanted =
-            (!self.pending.is_empty() || self.paused) && !self.preparing && self.prepared_bytes < GROUP_BYTES_MAX;
-        self.preparing |= wanted;
-        wanted
-    }
-
-    /// The next group: what is prepared for one segment, up to [`GROUP_BYTES_MAX`].
-    fn take_group(&mut self) -> Vec<Prepared> {
-        let mut group = Vec::new();
-        let mut bytes = 0;
-        while let Some(next) = self.prepared.front() {
-            if !group.is_empty() && (next.rotation.is_some() || bytes + next.bytes.len() > GROUP_BYTES_MAX) {
-                break;
-            }
-            bytes += next.bytes.len();
-            group.extend(self.prepared.pop_front());
-        }
-        self.prepared_bytes -= bytes;
-        group
-    }
-
-    /// Forgets everything that waits: the log has stopped, and its listener was told.
-    fn abandon(&mut self) {
-        self.pending.clear();
-        self.prepared.clear();
-        self.prepared_bytes = 0;
-        self.paused = false;
-        self.wants_spare = false;
-    }
-
-    fn put_back(&mut self, group: Vec<Prepared>) {
-        self.prepared_bytes += group.iter().map(|part| part.bytes.len()).sum::<usize>();
-        for part in group.into_iter().rev() {
-            self.prepared.push_front(part);
-        }
-    }
-
-    fn take_waiters(&mut self, reached: u64) -> Vec<Waiter> {
-        let (ready, waiting) = std::mem::take(&mut self.waiters).into_iter().partition(|w| w.target <= reached);
-        self.waiters = waiting;
-        ready
-    }
 }
 
 /// Where the pipeline of a recovered log begins.

@@ -14,64 +14,14 @@ use crate::host::Host;
 use crate::log::Shared;
 use crate::options::Options;
 use crate::record::{COLUMN_BYTES_MAX, MAX_RECORDS_PER_FRAME};
-use crate::writer::rotation::Spare;
+
+use super::rotation::Spare;
+use super::submission::Submission;
 
 /// Payload bytes at which a part is closed: small enough that stage 2 starts early, large enough to amortize.
 const PART_BYTES: u64 = 1 << 20;
 /// A segment is left before its index entries would not fit 32 bits.
 const SEGMENT_RECORDS_MAX: u64 = 1 << 31;
-
-/// Records as they were handed in.
-pub struct Submission {
-    payloads: Vec<u8>,
-    lengths: Vec<u32>,
-    batches: Vec<u32>,
-    time: u64,
-    /// What was taken already.
-    done: Cursor,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Cursor {
-    bytes: usize,
-    records: usize,
-    batches: usize,
-}
-
-impl Submission {
-    /// Copies a submission after checking that its numbers add up.
-    pub fn new(payloads: &[u8], lengths: &[u32], batches: &[u32], max_record_bytes: u32) -> Result<Self> {
-        let bytes: u64 = lengths.iter().map(|&len| u64::from(len)).sum();
-        let records: u64 = batches.iter().map(|&count| u64::from(count)).sum();
-        if bytes != payloads.len() as u64 || records != lengths.len() as u64 || batches.contains(&0) {
-            return Err(Error::Invalid(format!(
-                "a submission does not add up: {} payload bytes against lengths of {bytes}, {} lengths against batches of {records}",
-                payloads.len(),
-                lengths.len()
-            )));
-        }
-        if let Some(len) = lengths.iter().find(|&&len| len > max_record_bytes) {
-            return Err(Error::Invalid(format!("a payload has {len} bytes; maxRecordBytes is {max_record_bytes}")));
-        }
-        let (payloads, lengths, batches) = (payloads.to_vec(), lengths.to_vec(), batches.to_vec());
-        Ok(Self { payloads, lengths, batches, time: 0, done: Cursor::default() })
-    }
-    /// Stamps the time of acceptance.
-    pub fn at(self, time: u64) -> Self {
-        Self { time, ..self }
-    }
-    /// Number of records.
-    pub fn records(&self) -> u64 {
-        self.lengths.len() as u64
-    }
-    /// True when it holds no record.
-    pub fn is_empty(&self) -> bool {
-        self.lengths.is_empty()
-    }
-    fn is_done(&self) -> bool {
-        self.done.batches == self.batches.len()
-    }
-}
 
 /// A run of whole batches, encoded: what stage 1 hands to stage 2.
 pub struct Prepared {

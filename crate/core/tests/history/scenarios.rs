@@ -232,6 +232,37 @@ fn a_read_error_during_recovery_is_an_error_and_not_the_end_of_the_log() {
 }
 
 #[test]
+fn rot_in_a_group_is_refused_once_a_later_group_attests_it_and_cut_before() {
+    let world = SimWorld::new(9);
+    let log = open(&world);
+    for byte in [b'a', b'b', b'c'] {
+        append(&world, &log, &[vec![byte; 1000]]);
+    }
+    drop(log);
+    let world = world.crash_with(&CrashChoice::keep_all());
+    // Power loss: the live mark is gone, and no quiet moment had marked page 0.
+    world.disk.write_file(&Path::new(DIR).join("lock"), &[0; 600]).unwrap();
+    let sound = world.disk.read_file(&segment(1)).unwrap();
+    let starts: Vec<usize> = (4096..sound.len()).step_by(64).filter(|&at| sound[at..].starts_with(b"vfrm")).collect();
+    assert_eq!(starts.len(), 3);
+    for (number, &start) in starts.iter().enumerate() {
+        for at in [start, start + 8, start + 48, start + 60, start + 104, start + 112, start + 600] {
+            let rotten = world.crash_with(&CrashChoice::keep_all());
+            rotten.disk.flip_bit(&segment(1), at as u64 * 8 + 3).unwrap();
+            let outcome = open_with(&rotten, options());
+            match (number, outcome) {
+                (2, Ok(log)) => {
+                    assert_eq!(log.head().size, 2, "byte {at}");
+                    assert_eq!(log.cut().expect("told").position, start as u64);
+                }
+                (0 | 1, Err(Error::Corrupt(_))) => {}
+                (_, outcome) => panic!("group {number}, byte {at}: {:?}", outcome.map(|log| log.head()).err()),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_secret_is_needed_and_must_be_the_right_one() {
     let world = SimWorld::new(7);
     let secret = |byte: u8| Options { secret: Some(vec![byte; 32]), ..options() };
@@ -267,4 +298,79 @@ fn a_secret_is_needed_and_must_be_the_right_one() {
             Err(error) => panic!("segment {number}: {error}"),
         }
     }
+}
+
+/// A log of one record, closed, and its segment's bytes.
+fn one_record(secret: Option<&[u8]>) -> (SimWorld, Options, Vec<u8>, [u8; 32]) {
+    let world = SimWorld::new(8);
+    let options = Options { secret: secret.map(<[u8]>::to_vec), ..options() };
+    let log = open_with(&world, options.clone()).unwrap();
+    append(&world, &log, &[b"one euro".to_vec()]);
+    // The quiet moment, and no close: the record is attested, and its frame is the last.
+    world.executor.run_all();
+    let id = *log.id();
+    drop(log);
+    let bytes = world.disk.read_file(&segment(1)).unwrap();
+    (world, options, bytes, id)
+}
+
+fn ensure_refused(world: &SimWorld, options: Options, bytes: &[u8]) {
+    world.disk.write_file(&segment(1), bytes).unwrap();
+    let refused = open_with(world, options).err().expect("a forged log is refused");
+    assert_eq!(refused.code(), "VARVE_CORRUPT", "{refused}");
+    assert!(world.disk.read_file(&segment(1)).unwrap() == bytes);
+}
+
+#[test]
+fn a_payload_rewritten_with_all_checksums_put_right_is_refused() {
+    use varve_core::format::FrameHeader;
+    use varve_core::hash::Keys;
+    let secret = [9; 32];
+    let (world, options, mut bytes, id) = one_record(Some(&secret));
+    let nonce: [u8; 16] = bytes[56..72].try_into().unwrap();
+    // Who can write the files, knows the format and lacks the secret.
+    let key = Keys::new(&id, None).frame_key(&nonce);
+    let mut header = FrameHeader::parse(&bytes[4096..], &key, 4096).expect("a frame");
+    let body = 4096 + 112;
+    let end = 4096 + header.frame_len() as usize;
+    assert_eq!(&bytes[body + 2..body + 10], b"one euro");
+    bytes[body + 2..body + 10].copy_from_slice(b"two euro");
+    header.body_crc = crc32c::crc32c(&bytes[body..end]);
+    let reference = crate::reference::Reference::new(&id);
+    let forged = reference.head(&[reference.leaf(b"two euro", 0, header.base_time)]);
+    let was = header.head;
+    header.head = forged;
+    bytes.splice(4096..4096 + 112, header.encode(&key, 4096));
+    for slot in [3072, 3584] {
+        if let Some(mut mark) = varve_core::format::Mark::parse(&bytes[slot..], &key, slot as u64) {
+            assert_eq!(mark.head, was);
+            mark.head = forged;
+            bytes.splice(slot..slot + 88, mark.encode(&key, slot as u64));
+        }
+    }
+    world.disk.write_file(&Path::new(DIR).join("lock"), &[]).unwrap();
+    ensure_refused(&world, options, &bytes);
+}
+
+#[test]
+fn a_head_that_does_not_recompute_is_refused_though_it_is_sealed() {
+    use varve_core::format::{FrameHeader, Mark};
+    use varve_core::hash::{Keys, frame_seal};
+    let (world, options, mut bytes, id) = one_record(None);
+    let nonce: [u8; 16] = bytes[56..72].try_into().unwrap();
+    let keys = Keys::new(&id, None);
+    let key = keys.frame_key(&nonce);
+    let mut header = FrameHeader::parse(&bytes[4096..], &key, 4096).expect("a frame");
+    header.head[0] ^= 1;
+    let leaf = crate::reference::Reference::new(&id).leaf(b"one euro", 0, header.base_time);
+    header.seal = frame_seal(&keys, header.flags.0, 0, 0, 1, &header.head, &[leaf]);
+    bytes.splice(4096..4096 + 112, header.encode(&key, 4096));
+    for slot in [3072, 3584] {
+        if let Some(mut mark) = Mark::parse(&bytes[slot..], &key, slot as u64) {
+            mark.head = header.head;
+            bytes.splice(slot..slot + 88, mark.encode(&key, slot as u64));
+        }
+    }
+    world.disk.write_file(&Path::new(DIR).join("lock"), &[]).unwrap();
+    ensure_refused(&world, options, &bytes);
 }
