@@ -11,6 +11,10 @@ const checks = [
   ['Rust format', () => runs('cargo', 'fmt', '--all', '--check')],
   ['Rust lint', () => runs('cargo', 'clippy', '--workspace', '--all-targets', '--', '-D', 'warnings')],
   [
+    'Rust lint, bugs planted',
+    () => runs('cargo', 'clippy', '-pvarve-core', '-Fplanted', '--all-targets', '--', '-D', 'warnings'),
+  ],
+  [
     'TypeScript format and lint',
     () => runs(node, binOf('@biomejs/biome', 'biome'), 'check', '--error-on-warnings', '.'),
   ],

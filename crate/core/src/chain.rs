@@ -4,6 +4,7 @@ use crate::error::{Damage, Error, Result, hex};
 use crate::format::{FRAMES_START, FrameHeader, IndexEntry, Mark};
 use crate::frame::{self, FrameDamage, Replay};
 use crate::hash::Keys;
+use crate::planted::{Bug, planted};
 use crate::scan::{self, Step, Window};
 use crate::segment::Segment;
 
@@ -98,6 +99,12 @@ fn walk_from(segment: &Segment, keys: &Keys, marks: &[Mark], start: (Replay, u64
         let header = match scan::step(&mut window, &segment.frame_key, at)? {
             Step::Frame(header) => header,
             Step::End => break Stop::End,
+            Step::NoFrame if planted(Bug::ZerosReadAsRecords) && window.at(at, 64)?.iter().all(|&b| b == 0) => {
+                chain.replay.peaks.extend(keys, &[[0; 32]], &mut Vec::new());
+                at += 64;
+                chain.position = at;
+                continue;
+            }
             Step::NoFrame => break Stop::NoFrame,
             Step::CutShort(header) => {
                 break Stop::Torn(FrameDamage::cut_short(header.frame_len(), end - at));
@@ -108,7 +115,7 @@ fn walk_from(segment: &Segment, keys: &Keys, marks: &[Mark], start: (Replay, u64
             Ok(stored) => stored,
             Err(damage) => break Stop::Torn(damage),
         };
-        if header.flags.first() == inside_batch {
+        if header.flags.first() == inside_batch && !planted(Bug::BatchEndNotChecked) {
             let damage = Damage::new("batches overlap", &segment.path).at(at).offset(header.first_offset);
             return Err(Error::corrupt(
                 damage.versus(format!("FIRST {}", !inside_batch), format!("FIRST {inside_batch}")),
@@ -120,7 +127,7 @@ fn walk_from(segment: &Segment, keys: &Keys, marks: &[Mark], start: (Replay, u64
             chain.state_position = at;
         }
         at += header.frame_len();
-        inside_batch = !header.flags.last();
+        inside_batch = !header.flags.last() && !planted(Bug::BatchEndNotChecked);
         if !inside_batch {
             chain.position = at;
             whole_frames = chain.index.len();

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::format::{self, EPOCH, FRAME_HEADER_LEN, FrameFlags, FrameHeader, Position};
 use crate::hash::{self, Hash, Keys, LeafHasher, Peaks, RecordRef, Subtrees};
 use crate::host::Executor;
+use crate::planted::{Bug, planted};
 use crate::record::{self, Body, BodyError, Columns};
 
 /// What a frame will hold.
@@ -188,7 +189,7 @@ pub fn stored_body<'a>(header: &FrameHeader, bytes: &'a [u8]) -> Result<&'a [u8]
     let padded = bytes.get(FRAME_HEADER_LEN..header.frame_len() as usize);
     let padded = padded.ok_or_else(|| FrameDamage::cut_short(header.frame_len(), bytes.len() as u64))?;
     let crc = crc32c::crc32c(padded);
-    if crc != header.body_crc {
+    if crc != header.body_crc && !planted(Bug::CrcIgnored) {
         let show = |crc: u32| format!("{crc:08x}");
         return Err(FrameDamage::torn(
             "the checksum of the frame's body does not hold",
@@ -286,7 +287,7 @@ pub fn first_leaves(keys: &Keys, header: &FrameHeader, stored: &[u8], count: usi
 
 /// Compares a frame's seal with the one that was recomputed.
 pub fn check_seal(expected: &[u8; 16], found: &[u8; 16]) -> Result<(), FrameDamage> {
-    if hash::same(expected, found) {
+    if hash::same(expected, found) || planted(Bug::SealIgnored) {
         return Ok(());
     }
     // Of an expected seal nothing is shown: with a secret, that would help to forge one.
@@ -362,7 +363,7 @@ impl Replay {
 
     fn check_head(&self, keys: &Keys, header: &FrameHeader) -> Result<(), FrameDamage> {
         let head = self.peaks.head(keys);
-        if head == header.head {
+        if head == header.head || planted(Bug::StoredHeadExtended) {
             return Ok(());
         }
         let hex = crate::error::hex;

@@ -24,6 +24,7 @@ pub mod inspect;
 pub mod lock;
 pub mod log;
 pub mod options;
+mod planted;
 pub mod pool;
 pub mod reader;
 pub mod record;

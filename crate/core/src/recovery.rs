@@ -15,6 +15,7 @@ use crate::frame::FrameDamage;
 use crate::hash::{self, Keys};
 use crate::lock::LockFile;
 use crate::options::{ENCODING_BUFFER, Options};
+use crate::planted::{Bug, planted};
 use crate::repair::{self, Cut};
 use crate::scan::{self, Window};
 use crate::sealing::{self, Summary};
@@ -306,6 +307,9 @@ fn evidence(survey: &Survey) -> Result<(Position, Vec<Mark>)> {
     let active = &survey.active;
     // The header of segment 1 was durable before the file had its name; a later one comes with its first group.
     let mut attested = active.place(if active.number == 1 { FRAMES_START } else { 0 });
+    if planted(Bug::MarksIgnored) {
+        return Ok((attested, Vec::new()));
+    }
     let mut marks: Vec<Mark> = active.slot_mark()?.into_iter().collect();
     if let Some(mark) = &survey.live_mark {
         attested = attested.max(Position { segment: mark.segment, position: mark.position });
@@ -347,7 +351,9 @@ fn look_behind(survey: &Survey, chain: &Chain, mut attested: Position) -> Result
         if footer_behind(&mut window, &active.frame_key, chain.position)? {
             return Err(lost_successor(survey, active.number + 1, "the segment before it is sealed"));
         }
-        attested = attested.max(scan::later_evidence(&mut window, &active.frame_key, chain.position)?);
+        if !planted(Bug::LaterFramesIgnored) {
+            attested = attested.max(scan::later_evidence(&mut window, &active.frame_key, chain.position)?);
+        }
     }
     if attested.segment > active.number {
         return Err(lost_successor(survey, attested.segment, "its records were durable"));
@@ -422,7 +428,7 @@ fn repair(
         }
         let from = if attested.segment == active.number { attested.position.max(FRAMES_START) } else { FRAMES_START };
         repair::rewrite(&*active.file, &active.path, from, chain.position)?;
-        if tail == Tail::Torn {
+        if tail == Tail::Torn && !planted(Bug::StaleBytesKept) {
             repair::cut(&*active.file, &active.path, chain.position)?;
         } else {
             active.file.sync_all().map_err(|error| Error::io("fsync", &active.path, error))?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::disk::{self, Access, Disk, DiskFile};
 use crate::error::{Error, Result};
 use crate::format::{self, PAGE_LEN, SegmentHeader};
+use crate::planted::{Bug, planted};
 use crate::scan::Window;
 
 /// What recovery cut, for `log.recovery`.
@@ -56,7 +57,9 @@ pub fn save_tail(
     let check = crate::error::hex(&hasher.finalize().as_bytes()[..8]);
     let saved_as = format!("lost-{number:010}-{position}-{check}.bin");
     let cut = Cut { segment: format::segment_name(number), position, bytes: end - position, saved_as };
-    write_side_file(disk, dir, &cut, &mut Window::new(file, path, end), position)?;
+    if !planted(Bug::CutBytesNotKept) {
+        write_side_file(disk, dir, &cut, &mut Window::new(file, path, end), position)?;
+    }
     Ok(cut)
 }
 
@@ -91,6 +94,9 @@ fn write_side_file(disk: &dyn Disk, dir: &Path, cut: &Cut, from: &mut Window<'_>
 /// Writes `[from, to)` again with the same bytes. After a failed sync those pages are clean and only in memory: a
 /// later sync would promise what the disk never got.
 pub fn rewrite(file: &dyn DiskFile, path: &Path, from: u64, to: u64) -> Result<()> {
+    if planted(Bug::KeptBytesNotRewritten) {
+        return Ok(());
+    }
     let mut window = Window::new(file, path, to);
     let mut at = from;
     while at < to {
@@ -107,6 +113,9 @@ pub fn rewrite(file: &dyn DiskFile, path: &Path, from: u64, to: u64) -> Result<(
 /// Cuts everything from `position` on, durably.
 pub fn cut(file: &dyn DiskFile, path: &Path, position: u64) -> Result<()> {
     file.set_len(position).map_err(|error| Error::io("ftruncate", path, error))?;
+    if planted(Bug::CutNotSynced) {
+        return Ok(());
+    }
     file.sync_all().map_err(|error| Error::io("fsync", path, error))
 }
 

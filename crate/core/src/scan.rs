@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::disk::{self, DiskFile};
 use crate::error::{Error, Result};
 use crate::format::{FRAME_ALIGN, FRAME_HEADER_LEN, FrameHeader, Position};
+use crate::planted::{Bug, planted};
 
 const WINDOW_LEN: usize = 1 << 20;
 
@@ -37,7 +38,10 @@ impl<'f> Window<'f> {
             let want = len.max(WINDOW_LEN).min(left);
             self.bytes.resize(want, 0);
             self.start = position;
-            let got = disk::read_full_at(self.file, &mut self.bytes, position);
+            let mut got = disk::read_full_at(self.file, &mut self.bytes, position);
+            if planted(Bug::ReadErrorAsEnd) {
+                got = got.or(Ok(0));
+            }
             let got = got.map_err(|error| Error::io("read", self.path, error))?;
             self.bytes.truncate(got);
         }
@@ -95,7 +99,11 @@ pub fn step(window: &mut Window<'_>, frame_key: &[u8; 32], position: u64) -> Res
 pub fn later_evidence(window: &mut Window<'_>, frame_key: &[u8; 32], position: u64) -> Result<Position> {
     let mut evidence = Position::default();
     each_step(window, position, FRAME_ALIGN as usize, FRAME_HEADER_LEN, |bytes, at| {
-        if let Some(header) = FrameHeader::parse(bytes, frame_key, at) {
+        let mut header = FrameHeader::parse(bytes, frame_key, at);
+        if planted(Bug::ImitationBelieved) && bytes.starts_with(b"vfrm") {
+            header = FrameHeader::fields(bytes);
+        }
+        if let Some(header) = header {
             evidence = evidence.max(header.durable_to);
         }
     })?;

@@ -11,6 +11,7 @@ use crate::error::{Damage, Error, HeadClaim, Result};
 use crate::format::{FRAME_HEADER_LEN, FRAMES_START, FrameHeader, IndexEntry};
 use crate::frame;
 use crate::hash::{Hash, Keys};
+use crate::planted::{Bug, planted};
 use crate::segment::{self, Segment};
 
 /// A log under recovery.
@@ -38,7 +39,7 @@ impl Log<'_> {
         } else {
             ("it has another hash at that size", expected.size, self.head_at(expected.size)?)
         };
-        if size == expected.size && hash == expected.hash {
+        if size == expected.size && (hash == expected.hash || planted(Bug::KeptHeadNotCompared)) {
             return Ok(());
         }
         let found = HeadClaim { id: *self.keys.id(), size, hash };

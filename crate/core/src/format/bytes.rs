@@ -1,5 +1,7 @@
 //! Little-endian fields in and out of byte slices, without a panic on any input.
 
+use crate::planted::{Bug, planted};
+
 /// Reads fields one after another; every read past the end gives `None`.
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -59,6 +61,7 @@ impl Put for Vec<u8> {
 
 /// The 8-byte check that binds `bytes` to a segment (through `key`) and to a position in a file.
 pub fn check(key: &[u8; 32], bytes: &[u8], position: u64) -> [u8; 8] {
+    let position = if planted(Bug::PositionNotBound) { 0 } else { position };
     let mut hasher = blake3::Hasher::new_keyed(key);
     hasher.update(bytes).update(&position.to_le_bytes());
     let mut out = [0; 8];

@@ -2,6 +2,7 @@
 
 use super::bytes::{self, Put, Reader};
 use super::{FRAME_BODY_MAX, align_frame};
+use crate::planted::{Bug, planted};
 use crate::record::MAX_RECORDS_PER_FRAME;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"vfrm");
@@ -119,9 +120,16 @@ impl FrameHeader {
             return None;
         }
         let (covered, check) = header.split_at(CHECK_AT);
-        if bytes::check(frame_key, covered, position) != check {
+        if bytes::check(frame_key, covered, position) != check && !planted(Bug::LengthTrusted) {
             return None;
         }
+        Self::fields(header)
+    }
+
+    /// The fields, believed.
+    pub(crate) fn fields(header: &[u8]) -> Option<Self> {
+        let mut r = Reader::new(header);
+        r.u32()?;
         let codec = r.u8()?;
         let flags = FrameFlags(r.u8()?);
         let reserved = r.u16()?;

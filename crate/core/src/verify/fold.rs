@@ -9,6 +9,7 @@ use super::stretch::{Content, Fact};
 use crate::format::{FrameHeader, Position};
 use crate::frame::FrameDamage;
 use crate::hash::{Hash, Keys, Peaks};
+use crate::planted::{Bug, planted};
 
 /// Where a whole batch ended.
 #[derive(Debug, Clone, Copy, Default)]
@@ -178,7 +179,7 @@ impl Fold {
 
     fn compare_head(&mut self, header: &FrameHeader, damages: &mut Vec<FrameDamage>) {
         let Some(head) = self.head() else { return };
-        if head == header.head {
+        if head == header.head || planted(Bug::HeadNotVerified) {
             self.missed = false;
             return;
         }

@@ -3,6 +3,7 @@
 use super::stretch::Source;
 use crate::error::{Damage, Result};
 use crate::format::{Footer, INDEX_ENTRY_LEN, IndexEntry};
+use crate::planted::{Bug, planted};
 
 /// Entries read at once.
 const AHEAD: u64 = 8192;
@@ -89,7 +90,7 @@ impl IndexCheck {
         let number = self.reader.next;
         let found = self.reader.get(source, number)?;
         self.reader.next += 1;
-        if found.is_some() && found == IndexEntry::new(relative, position) {
+        if found.is_some() && (found == IndexEntry::new(relative, position) || planted(Bug::IndexNotVerified)) {
             return Ok(None);
         }
         self.reported += 1;

@@ -9,6 +9,7 @@ use crate::error::{Damage, Error, Result, hex};
 use crate::format::{self, FRAMES_START, LIVE_MARK_POSITION, MARK_LEN, Mark, Position, SLOTS, SegmentHeader};
 use crate::hash::{self, Keys};
 use crate::lock::LockFile;
+use crate::planted::{Bug, planted};
 use crate::scan::{self, Window};
 use crate::segment::{self, Blank, Opened};
 
@@ -239,7 +240,8 @@ pub fn check_header(header: &SegmentHeader, number: u32, keys: &Keys, path: &Pat
         let (expected, found) = (number.to_string(), header.segment.to_string());
         corrupt("the segment's number is not that of its file name", expected, found);
     }
-    if header.secret != keys.is_secret() || !hash::same(&header.key_check, &keys.key_check()) {
+    let same = |a: &[u8; 16], b: &[u8; 16]| hash::same(a, b) || planted(Bug::SecretNotVerified);
+    if header.secret != keys.is_secret() || !same(&header.key_check, &keys.key_check()) {
         let expected = if keys.is_secret() { "the given secret's check" } else { "the plain check" };
         let what = "the segment was sealed with another secret than its neighbours";
         corrupt(what, expected.to_owned(), hex(&header.key_check));
@@ -251,7 +253,7 @@ pub fn check_header(header: &SegmentHeader, number: u32, keys: &Keys, path: &Pat
     }
     let (first, kept) = (header.first_offset, header.kept_from);
     let seal = hash::header_seal(keys, header.epoch, first, kept, &header.head, &header.sealed_bytes());
-    if !hash::same(&seal, &header.seal) {
+    if !same(&seal, &header.seal) {
         corrupt("the header's seal does not recompute", "the seal of its fields".to_owned(), hex(&header.seal));
     }
     if header.epoch != format::EPOCH {

@@ -13,6 +13,7 @@ use crate::format::{Mark, PAGE_LEN, Position, frame_header};
 use crate::lock::LockFile;
 use crate::log::Shared;
 use crate::options::{Durability, Options};
+use crate::planted::{Bug, planted};
 use crate::sealing::Summary;
 use crate::segment::Segment;
 use crate::stats::Counters;
@@ -113,18 +114,26 @@ impl Flusher {
             Some((Some(header), Some(spare))) => Some(self.rotate(log, *header, spare)?),
             _ => None,
         };
-        for part in &mut group {
+        for (number, part) in group.iter_mut().enumerate() {
             for &at in &part.frames {
                 let position = part.position + at as u64;
-                frame_header::stamp(&mut part.bytes[at..], &self.active.frame_key, self.synced.place, position);
+                let own = planted(Bug::DurableToByStage1).then(|| self.active.place(position));
+                let durable_to = own.unwrap_or(self.synced.place);
+                frame_header::stamp(&mut part.bytes[at..], &self.active.frame_key, durable_to, position);
             }
-            disk::write_all_at(&*self.active.file, &part.bytes, part.position)
-                .map_err(|error| Error::io("write", &self.active.path, error))?;
+            if number == 0 || !planted(Bug::FirstPartAcknowledged) {
+                disk::write_all_at(&*self.active.file, &part.bytes, part.position)
+                    .map_err(|error| Error::io("write", &self.active.path, error))?;
+            }
             self.count(part);
         }
         self.counters.lock().groups += 1;
         // The segment before is sealed once this returns, and a sealed segment promises a successor.
-        if syncs_every_group(self.durability) || sealable.is_some() {
+        let must_sync = sealable.is_some() && !planted(Bug::SealedBeforeSuccessor);
+        if planted(Bug::AcknowledgedBeforeSync) {
+            log.listener.durable(self.written.head);
+        }
+        if syncs_every_group(self.durability) || must_sync {
             self.sync(log)?;
         }
         self.prefill.note_group(group.iter().map(|part| part.bytes.len() as u64).sum());
@@ -150,9 +159,29 @@ impl Flusher {
     /// Makes everything written durable, then says so in the live mark.
     pub fn sync(&mut self, log: &Shared) -> Result<()> {
         let started = Instant::now();
-        self.active.file.sync_data().map_err(|error| Error::io("fdatasync", &self.active.path, error))?;
+        if planted(Bug::MarkBeforeSync) {
+            self.synced = self.written;
+            self.write_live_mark(log)?;
+        }
+        self.sync_active()?;
         self.counters.lock().sync_micros.record(started.elapsed());
         self.synced = self.written;
+        self.write_live_mark(log)
+    }
+
+    fn sync_active(&self) -> Result<()> {
+        let Segment { file, path, .. } = &self.active;
+        let mut synced = if planted(Bug::NoDataSync) { Ok(()) } else { file.sync_data() };
+        if planted(Bug::FailedSyncRetried) {
+            synced = synced.or_else(|_| file.sync_data());
+        }
+        if planted(Bug::FailedSyncIgnored) {
+            synced = Ok(());
+        }
+        synced.map_err(|error| Error::io("fdatasync", path, error))
+    }
+
+    fn write_live_mark(&self, log: &Shared) -> Result<()> {
         // Another file of this log may have failed meanwhile: then nothing more is stated to be durable.
         if log.failure().is_none() {
             let mark = self.mark();
@@ -183,7 +212,7 @@ impl Flusher {
             return Ok(());
         }
         self.active.write_slot(&self.mark())?;
-        self.active.file.sync_data().map_err(|error| Error::io("fdatasync", &self.active.path, error))?;
+        self.sync_active()?;
         self.slot_position = position;
         Ok(())
     }

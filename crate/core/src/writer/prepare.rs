@@ -13,6 +13,7 @@ use crate::hash::{self, Hash, Keys, Peaks, RecordRef};
 use crate::host::Host;
 use crate::log::Shared;
 use crate::options::Options;
+use crate::planted::{Bug, planted};
 use crate::record::{COLUMN_BYTES_MAX, MAX_RECORDS_PER_FRAME};
 
 use super::rotation::Spare;
@@ -75,11 +76,15 @@ impl Preparer {
             // Not the exact end of the state frame, and need not be: the next one comes a little earlier.
             chain.state_position.max(FRAMES_START)
         };
+        let mut peaks = chain.replay.peaks.clone();
+        if planted(Bug::HeadNotContinued) {
+            peaks = Peaks::from_parts(peaks.size(), vec![[0; 32]; peaks.hashes().len()]).unwrap_or(peaks);
+        }
         Self {
             host: host.clone(),
             input: VecDeque::new(),
             encoder: FrameEncoder::new(compress::for_option(options.compression)),
-            peaks: chain.replay.peaks.clone(),
+            peaks,
             last_time: chain.replay.last_time,
             segment_bytes: options.segment_bytes,
             segment: active.clone(),

@@ -62,7 +62,7 @@ fn close(world: &SimWorld, log: &Log) {
 }
 
 /// Compresses to little, and leaves no room for a second one in a segment.
-const LARGE: [u8; 62_000] = [0; 62_000];
+static LARGE: [u8; 62_000] = [0; 62_000];
 
 /// What a crash image is compared with.
 pub struct Script {

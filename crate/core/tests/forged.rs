@@ -1,0 +1,238 @@
+//! Bytes that pass the checksums they carry and still say what is not so: made by somebody who knows the format, or by
+//! a caller whose payloads imitate it. Nothing of it is believed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use varve_core::disk::sim::{CrashChoice, SectorFate};
+use varve_core::error::{Error, Result};
+use varve_core::format::{
+    FOOTER_LEN, FRAME_HEADER_LEN, FRAMES_START, Footer, FrameFlags, FrameHeader, IndexEntry, Mark, Position, SLOTS,
+    SegmentHeader,
+};
+use varve_core::hash::{self, Keys, LeafHasher, RecordRef};
+use varve_core::log::{Listener, Log};
+use varve_core::options::{Compression, Options};
+use varve_core::reader::ReadRequest;
+use varve_core::simulation::SimWorld;
+use varve_core::writer::Head;
+
+const DIR: &str = "/log";
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Ear(Mutex<Vec<u64>>);
+
+impl Listener for Ear {
+    fn durable(&self, head: Head) {
+        self.0.lock().push(head.size);
+    }
+    fn failed(&self, _: &Error) {}
+}
+
+fn try_open(world: &SimWorld) -> Result<Log> {
+    let options = Options { segment_bytes: 64 << 10, compression: Compression::None, ..Options::default() };
+    Log::open(world.host(), Path::new(DIR), options, Arc::new(Ear::default()))
+}
+
+fn open(world: &SimWorld) -> Log {
+    try_open(world).expect("the log opens")
+}
+
+fn submit(log: &Log, payload: &[u8]) {
+    log.submit(payload, &[payload.len() as u32], &[1]).expect("taken");
+}
+
+/// Runs everything but the quiet moment.
+fn append(world: &SimWorld, log: &Log, payload: &[u8]) {
+    submit(log, payload);
+    world.executor.run_ready();
+}
+
+fn segment(number: u32) -> PathBuf {
+    PathBuf::from(format!("{DIR}/{number:010}.seg"))
+}
+
+fn read(log: &Log, from: u64, max_records: u64) -> Result<Vec<Vec<u8>>> {
+    let request =
+        ReadRequest { from, to: from + max_records, max_bytes: 1, max_records, reverse: false, verify: false };
+    let records = log.read(&request)?;
+    Ok((0..records.len()).filter_map(|at| records.payload(at)).map(<[u8]>::to_vec).collect())
+}
+
+/// A segment's bytes, and what is needed to forge them in a log without a secret.
+struct Forge {
+    bytes: Vec<u8>,
+    keys: Keys,
+    key: [u8; 32],
+}
+
+impl Forge {
+    fn new(world: &SimWorld, number: u32) -> Self {
+        let bytes = world.disk.read_file(&segment(number)).unwrap();
+        let header = SegmentHeader::parse(&bytes[..4096]).unwrap();
+        let keys = Keys::new(&header.id, None);
+        let key = keys.frame_key(&header.nonce);
+        Self { bytes, keys, key }
+    }
+    fn put(&mut self, at: u64, bytes: &[u8]) {
+        self.bytes[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);
+    }
+    fn frame(&self, at: u64) -> FrameHeader {
+        FrameHeader::parse(&self.bytes[at as usize..], &self.key, at).expect("a frame")
+    }
+}
+
+#[test]
+fn a_head_that_the_records_do_not_give_is_refused_though_it_is_sealed() {
+    let world = SimWorld::new(1);
+    let log = open(&world);
+    append(&world, &log, b"one euro");
+    // The quiet moment: a slot states the head too.
+    world.executor.run_all();
+    drop(log);
+    let world = world.crash_with(&CrashChoice::keep_all());
+    let mut forge = Forge::new(&world, 1);
+    let mut header = forge.frame(FRAMES_START);
+    header.head[0] ^= 1;
+    let record = RecordRef { payload: b"one euro", time: header.base_time, kind: 0, flags: 0 };
+    let mut leaves = Vec::new();
+    LeafHasher::new().leaves(&forge.keys, 0, &[record], &mut leaves);
+    header.seal = hash::frame_seal(&forge.keys, header.flags.0, 0, 0, 1, &header.head, &leaves);
+    let encoded = header.encode(&forge.key, FRAMES_START);
+    forge.put(FRAMES_START, &encoded);
+    for slot in SLOTS {
+        if let Some(mark) = Mark::parse(&forge.bytes[slot as usize..], &forge.key, slot) {
+            let mark = Mark { head: header.head, ..mark }.encode(&forge.key, slot);
+            forge.put(slot, &mark);
+        }
+    }
+    world.disk.write_file(&segment(1), &forge.bytes).unwrap();
+    world.disk.write_file(&Path::new(DIR).join("lock"), &[]).unwrap();
+    let refused = try_open(&world).err().expect("refused");
+    assert!(matches!(refused, Error::Corrupt(_)), "{refused}");
+    assert!(world.disk.read_file(&segment(1)).unwrap() == forge.bytes);
+}
+
+#[test]
+fn frames_inside_of_a_payload_attest_nothing() {
+    let world = SimWorld::new(2);
+    let log = open(&world);
+    append(&world, &log, b"durable");
+    world.executor.run_all();
+    let torn_at = FRAMES_START + Forge::new(&world, 1).frame(FRAMES_START).frame_len();
+    // Header for header it says: everything up to here was durable. Only the key is not the segment's.
+    let imitation = FrameHeader {
+        codec: 0,
+        flags: FrameFlags(FrameFlags::FIRST | FrameFlags::LAST),
+        first_offset: 2,
+        base_time: u64::MAX,
+        count: 1,
+        stored_len: 3,
+        raw_len: 3,
+        body_crc: 0,
+        epoch: 0,
+        durable_to: Position { segment: 1, position: 1 << 20 },
+        head: [7; 32],
+        seal: [7; 16],
+    };
+    let mut payload = vec![0; 20_000];
+    // Behind the frame's header, the mask and a length of two bytes (three from 16,384 on).
+    let starts = torn_at + FRAME_HEADER_LEN as u64 + 1 + 3;
+    let first = (starts.next_multiple_of(64) - starts) as usize;
+    for at in (first..payload.len() - FRAME_HEADER_LEN).step_by(128) {
+        let header = imitation.encode(&[9; 32], starts + at as u64);
+        payload[at..at + FRAME_HEADER_LEN].copy_from_slice(&header);
+    }
+    // The machine dies before the sync, and of the record only its frame's header is lost.
+    world.disk.halt_at(world.disk.calls() + 2);
+    append(&world, &log, &payload);
+    let written = world.disk.read_file(&segment(1)).unwrap();
+    assert!(written[(starts as usize + first)..].starts_with(b"vfrm"), "the imitation stands where frames stand");
+    let mut choice = CrashChoice::keep_all();
+    let sectors = world.disk.unsynced_sectors();
+    let torn = sectors.iter().find(|s| s.path == segment(1) && s.sector == torn_at / 512).expect("not synced");
+    choice.sectors.insert((torn.file, torn.sector), SectorFate::Old);
+    drop(log);
+    let world = world.crash_with(&choice);
+    let log = open(&world);
+    assert_eq!(log.head().size, 1);
+    let cut = log.cut().expect("the torn record is cut");
+    assert_eq!(cut.position, torn_at);
+}
+
+#[test]
+fn an_index_that_leads_elsewhere_gives_no_record() {
+    let world = SimWorld::new(3);
+    let log = open(&world);
+    for number in 0..12u8 {
+        append(&world, &log, &vec![number; 9_000]);
+    }
+    world.executor.run_all();
+    drop(log);
+    let world = world.crash_with(&CrashChoice::keep_all());
+    let sound = Forge::new(&world, 1).bytes;
+    type Change = fn(&mut [IndexEntry]) -> usize;
+    let changes: [Change; 4] = [
+        // The frame of record 4 is said to begin with record 3.
+        |entries| {
+            entries[4].relative_offset -= 1;
+            3
+        },
+        // The frame of record 3 is said to begin with record 4: none is left for record 3.
+        |entries| {
+            entries[3].relative_offset += 1;
+            3
+        },
+        // Into the payload of record 2.
+        |entries| {
+            entries[2].slot += 1;
+            2
+        },
+        // Behind all frames.
+        |entries| {
+            let last = entries.len() - 1;
+            entries[last].slot += 1 << 20;
+            last
+        },
+    ];
+    for (case, change) in changes.into_iter().enumerate() {
+        world.disk.write_file(&segment(1), &sound).unwrap();
+        let mut forge = Forge::new(&world, 1);
+        let len = forge.bytes.len() as u64;
+        let footer = Footer::parse(&forge.bytes[len as usize - FOOTER_LEN..], &forge.key, len).expect("sealed");
+        let range = footer.frames_end as usize..footer.position() as usize;
+        let mut entries = IndexEntry::parse_all(&forge.bytes[range]).unwrap();
+        assert!(entries.len() > 5, "one frame for each record");
+        let asked = change(&mut entries);
+        let index = IndexEntry::encode_all(&entries);
+        forge.put(footer.frames_end, &index);
+        let encoded = Footer { index_crc: crc32c::crc32c(&index), ..footer.clone() }.encode(&forge.key);
+        forge.put(len - FOOTER_LEN as u64, &encoded);
+        world.disk.write_file(&segment(1), &forge.bytes).unwrap();
+        let log = open(&world);
+        for max_records in [1, 2] {
+            match read(&log, asked as u64, max_records) {
+                Err(Error::Corrupt(_)) => {}
+                // An index that cannot be one is rebuilt from the frames.
+                Ok(records) => assert!(records[0] == vec![asked as u8; 9_000], "case {case}"),
+                Err(error) => panic!("case {case}: {error}"),
+            }
+        }
+        drop(log);
+        world.executor.clear();
+    }
+}
+
+#[test]
+fn the_listener_is_told_of_a_group_once() {
+    let world = SimWorld::new(5);
+    let ear = Arc::new(Ear::default());
+    let log = Log::open(world.host(), Path::new(DIR), Options::default(), Arc::clone(&ear) as _).unwrap();
+    for number in 0..5u8 {
+        append(&world, &log, &[number]);
+    }
+    assert_eq!(*ear.0.lock(), [1, 2, 3, 4, 5]);
+}
