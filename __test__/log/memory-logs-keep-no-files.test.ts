@@ -70,7 +70,7 @@ test('the errors are those of a log on disk, with its name in place of a path', 
   }
 })
 
-test.each<[string, OpenOptions]>([
+test.each<[string, Omit<OpenOptions, 'encoding'>]>([
   ['VARVE_NOT_FOUND', { readOnly: true }],
   ['VARVE_NOT_FOUND', { createIfMissing: false }],
   ['VARVE_HEAD_MISMATCH', { expectHead: { id: 'a'.repeat(64), size: 1, hash: 'b'.repeat(64) } }],

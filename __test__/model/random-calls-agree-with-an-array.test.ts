@@ -22,8 +22,8 @@ const onDisk = (): Place => {
 }
 
 test.each([
-  ['in memory', inMemory, runs(1_000)],
-  ['on disk', onDisk, runs(120)],
+  ['in memory', inMemory, runs(600)],
+  ['on disk', onDisk, runs(80)],
 ] as const)(
   'random calls on a log %s do what they do to an array',
   { timeout: 30_000 + runs(200) * 1_000 },

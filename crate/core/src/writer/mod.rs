@@ -298,6 +298,8 @@ fn run_stage_2(log: &Arc<Shared>) {
         if group[0].rotation.is_some() {
             if let Some(spare) = queue.spare.take() {
                 group[0].spare = Some(spare);
+                // Else the job that made it, not yet finished, would make another one under the same name.
+                queue.wants_spare = false;
             } else {
                 queue.put_back(group);
                 queue.wants_spare = true;

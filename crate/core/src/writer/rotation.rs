@@ -28,6 +28,12 @@ impl Spare {
         let file = disk.open(&temporary, Access::OpenOrCreate).map_err(|error| Error::io("open", &temporary, error))?;
         file.set_len(0).map_err(|error| Error::io("ftruncate", &temporary, error))?;
         file.sync_all().map_err(|error| Error::io("fsync", &temporary, error))?;
+        // Renaming replaces: a segment must never be under that name. Cheap, and the last guard of what is durable.
+        match disk.kind(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("stat", &path, error)),
+            Ok(_) => return Err(Error::Internal(format!("{} exists already", path.display()))),
+        }
         disk.rename(&temporary, &path).map_err(|error| Error::io("rename", &path, error))?;
         if !planted(Bug::NoFolderSync) {
             disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))?;
