@@ -73,6 +73,10 @@ impl Records {
         self.payloads.extend_from_slice(payload);
         self.ends.push(self.payloads.len() as u32);
     }
+    /// Bytes that they take; also records without a payload take some.
+    fn memory(&self) -> u64 {
+        (self.payloads.len() + self.len() * (size_of::<u64>() + size_of::<u32>())) as u64
+    }
     fn clear(&mut self) {
         self.times.clear();
         self.ends.clear();
@@ -107,15 +111,16 @@ pub fn read(log: &Shared, request: &ReadRequest) -> Result<Records> {
         let span = if reverse { view.span_to(low, high, max_bytes)? } else { view.span_from(low, high, max_bytes)? };
         let take = Take { from: low, to: high, max_records, max_decoded: 4 * max_bytes, reverse };
         let end = read_run(log, &view, span, &take, request.verify, &mut records)?;
-        if records.is_empty() && !reverse && end <= range.start {
-            // The index named frames that hold none of the records. Whoever forged it does not make this loop for ever.
-            let damage = Damage::new("a frame holds other records than the index says", &view.segment.path);
-            return Err(Error::corrupt(damage.at(span.start).offset(end)));
-        }
+        let left = range.end - range.start;
         if request.reverse {
             range.end = if records.is_empty() { take.from.max(span.first_offset) } else { records.offset };
         } else {
             range.start = end;
+        }
+        if range.end.saturating_sub(range.start) >= left {
+            // The index named frames that hold none of the records. Whoever forged it does not make this loop for ever.
+            let damage = Damage::new("a frame holds other records than the index says", &view.segment.path);
+            return Err(Error::corrupt(damage.at(span.start).offset(end)));
         }
     }
     (records.from, records.to) = (range.start, range.end);
@@ -165,8 +170,12 @@ fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, re
     let mut position = span.start;
     let mut next = take.from;
     while position < span.end && expected < take.to {
-        if !take.reverse && records.payloads.len() as u64 > take.max_decoded {
-            return Ok(next);
+        if records.memory() > take.max_decoded {
+            if !take.reverse {
+                return Ok(next);
+            }
+            // Seen from the other end, what was decoded first is what is left for the next call.
+            records.clear();
         }
         let (header, stored) = frame_at(view, span, &bytes, position, expected)?;
         let here = position;
@@ -256,5 +265,9 @@ fn frame_times(view: &View, offset: u64) -> Result<(u64, Vec<u64>)> {
     let (mut scratch, mut columns) = (Vec::new(), Columns::default());
     let raw = frame::raw_body(&header, stored, &mut scratch).map_err(damaged)?;
     let body = frame::decode(&header, raw, &mut columns).map_err(damaged)?;
+    if !(header.first_offset..header.end_offset()).contains(&offset) {
+        let damage = Damage::new("no frame holds a record that must be there", &view.segment.path);
+        return Err(Error::corrupt(damage.at(span.start).offset(offset)));
+    }
     Ok((header.first_offset, body.records().map(|record| record.time).collect()))
 }

@@ -216,8 +216,11 @@ impl Segment {
         if got < bytes.len() || crc32c::crc32c(&bytes) != footer.index_crc {
             return Ok(None);
         }
-        let inside = |index: &Vec<IndexEntry>| index.last().is_none_or(|last| last.position() < footer.frames_end);
-        Ok(IndexEntry::parse_all(&bytes).filter(inside))
+        let entries = IndexEntry::parse_all(&bytes);
+        // They ascend, so the first and the last tell that all lie between page 0 and the end of the frames.
+        let frames = FRAMES_START..footer.frames_end;
+        let inside = |entry: Option<&IndexEntry>| entry.is_none_or(|entry| frames.contains(&entry.position()));
+        Ok(entries.filter(|entries| inside(entries.first()) && inside(entries.last())))
     }
 
     /// Index entries from the frame headers between `from` (a frame's position) and `end`.

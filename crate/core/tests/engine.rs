@@ -5,6 +5,7 @@ mod support;
 
 use support::{close, flush, open, read_from};
 use varve_core::options::Options;
+use varve_core::reader::ReadRequest;
 
 #[test]
 fn records_survive_rotations_and_reopening() {
@@ -31,4 +32,28 @@ fn records_survive_rotations_and_reopening() {
     let log = open(&path, options).unwrap();
     assert!(read_from(&log, 0, false).unwrap() == expected);
     assert!(log.cut().is_none());
+}
+
+#[test]
+fn one_read_of_many_empty_records_returns_a_bounded_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(dir.path(), Options::default()).unwrap();
+    // A frame holds thousands of them in 128 bytes, so stored bytes alone bound nothing.
+    let count = 300_000;
+    log.submit(&[], &vec![0; count], &[count as u32]).unwrap();
+    flush(&log).unwrap();
+    for reverse in [false, true] {
+        let mut request =
+            ReadRequest { from: 0, to: u64::MAX, max_bytes: 8192, max_records: u64::MAX, reverse, verify: false };
+        let mut seen = 0;
+        while seen < count {
+            let records = log.read(&request).unwrap();
+            assert!((1..20_000).contains(&records.len()), "{} records in one read", records.len());
+            assert_eq!(records.offset as usize, if reverse { count - seen - records.len() } else { seen });
+            seen += records.len();
+            (request.from, request.to) = (records.from, records.to);
+        }
+        assert_eq!(seen, count);
+    }
+    close(&log).unwrap();
 }

@@ -160,3 +160,39 @@ fn edit_mark(bytes: &mut [u8], key: &[u8; 32], at: u64, input: &mut Input<'_>) {
     }
     bytes[..MARK_LEN].copy_from_slice(&mark.encode(key, at));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::super::sample::{DIR, Deaf, SAMPLES, install, options};
+    use super::*;
+    use crate::log::Log;
+    use crate::options::Options;
+    use crate::reader::ReadRequest;
+    use crate::simulation::SimWorld;
+
+    #[test]
+    fn an_index_that_points_out_of_its_file_is_not_believed() {
+        let sample = &SAMPLES[0];
+        let mut files = sample.files.clone();
+        let bytes = files.get_mut("0000000001.seg").unwrap();
+        let header = SegmentHeader::parse(bytes).unwrap();
+        let keys = Keys::new(&header.id, None);
+        let key = keys.frame_key(&header.nonce);
+        let at = bytes.len() - FOOTER_LEN;
+        let mut footer = Footer::parse(&bytes[at..], &key, bytes.len() as u64).unwrap();
+        bytes[at - 4..at].copy_from_slice(&u32::MAX.to_le_bytes());
+        footer.index_crc = crc32c::crc32c(&bytes[footer.frames_end as usize..at]);
+        bytes[at..].copy_from_slice(&footer.encode(&key));
+
+        let world = SimWorld { disk: install(&files), ..SimWorld::new(1) };
+        let options = Options { read_only: true, ..options(None) };
+        let log = Log::open(world.host(), Path::new(DIR), options, Arc::new(Deaf)).unwrap();
+        for (max_records, reverse) in [(1, false), (9, false), (9, true)] {
+            let request = ReadRequest { from: 3, to: 4, max_bytes: 4096, max_records, reverse, verify: false };
+            assert_eq!(log.read(&request).unwrap().payload(0), Some(&sample.records[3][..]));
+        }
+    }
+}

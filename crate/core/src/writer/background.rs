@@ -18,21 +18,18 @@ pub fn claim(queue: &mut Queue) -> bool {
 
 /// Seals the segment before the active one. The caller has claimed the background.
 pub fn spawn_seal(log: &Arc<Shared>, sealable: Sealable) {
-    spawn_claimed(log, move |log| sealable.seal(log));
+    spawn_claimed(log, move |log| sealable.seal(log).map(|()| None));
 }
 
 /// Makes the next spare. The caller has claimed the background.
 pub fn spawn_make_spare(log: &Arc<Shared>) {
     spawn_claimed(log, |log| {
-        let Some(writer) = log.writer() else { return Ok(()) };
         let number = log.catalogue.newest() + 1;
-        let spare = Spare::create(&*log.host.disk, &log.dir, number)?;
-        writer.queue.lock().spare = Some(spare);
-        Ok(())
+        Spare::create(&*log.host.disk, &log.dir, number).map(Some)
     });
 }
 
-fn spawn_claimed(log: &Arc<Shared>, work: impl FnOnce(&Arc<Shared>) -> Result<()> + Send + 'static) {
+fn spawn_claimed(log: &Arc<Shared>, work: impl FnOnce(&Arc<Shared>) -> Result<Option<Spare>> + Send + 'static) {
     let log = Arc::clone(log);
     let executor = log.host.executor.clone();
     executor.spawn(
@@ -47,13 +44,18 @@ fn spawn_claimed(log: &Arc<Shared>, work: impl FnOnce(&Arc<Shared>) -> Result<()
 }
 
 /// Gives the background place back, and goes on with what waited for it.
-fn finish(log: &Arc<Shared>, outcome: Result<()>) {
+fn finish(log: &Arc<Shared>, outcome: Result<Option<Spare>>) {
     let Some(writer) = log.writer() else { return };
-    if let Err(error) = outcome {
+    let made = outcome.unwrap_or_else(|error| {
         fail(log, error);
-    }
+        None
+    });
     let mut queue = writer.queue.lock();
     queue.background = false;
+    // Together with the place: whoever takes the spare finds the place free for the sealing that follows.
+    if made.is_some() {
+        queue.spare = made;
+    }
     let failed = log.failure().is_some();
     let make_spare = !failed && queue.wants_spare && queue.spare.is_none() && claim(&mut queue);
     let mut start_stage_2 = false;

@@ -16,7 +16,13 @@ thread_local! {
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
+/// More than any input here can justify; the system may refuse it, which ends the process without a word.
+const HUGE: isize = 1 << 32;
+
 fn count(bytes: isize) {
+    if bytes > HUGE {
+        crate::watch::stop("asks for gigabytes");
+    }
     // What is freed while a thread ends is not counted.
     let _ = HELD.try_with(|held| {
         held.set(held.get() + bytes);

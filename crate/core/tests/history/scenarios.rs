@@ -79,7 +79,7 @@ fn a_cut_whose_sync_failed_does_not_come_undone_behind_later_records() {
     let world = SimWorld::new(1);
     let log = open(&world);
     let first = vec![1; 397];
-    append(&world, &log, &[first.clone()]);
+    append(&world, &log, std::slice::from_ref(&first));
     // The quiet moment: the slot in page 0 attests the first record.
     world.executor.run_all();
     // Two batches of one frame each; the power fails before their sync, and only the first frame's start is lost.
@@ -104,7 +104,7 @@ fn a_cut_whose_sync_failed_does_not_come_undone_behind_later_records() {
     assert_eq!(log.head().size, 1);
     // A record whose frame ends exactly where the stale second frame starts.
     let c = vec![b'c'; WHOLE_SECTORS];
-    append(&world, &log, &[c.clone()]);
+    append(&world, &log, std::slice::from_ref(&c));
     assert_eq!(log.head().size, 2);
     drop(log);
     let mut choice = CrashChoice::lose_all();
