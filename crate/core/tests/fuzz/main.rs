@@ -134,7 +134,7 @@ fn side_files() {
 
 #[test]
 fn open_folder() {
-    fuzz("open_folder", 2_000, 512);
+    fuzz("open_folder", 5_000, 512);
 }
 
 #[test]
