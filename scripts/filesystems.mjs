@@ -12,7 +12,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { buildFacade } from './tools/build.mjs'
+import { build } from './tools/build.mjs'
 import { ensurePrerequisites, fail } from './tools/prerequisites.mjs'
 import { binOf, root } from './tools/run.mjs'
 
@@ -27,8 +27,8 @@ const unknown = chosen.find(name => MAKE[name] === undefined)
 if (unknown !== undefined) fail(`${unknown} is not one of ${Object.keys(MAKE).join(', ')}`)
 if (process.platform !== 'linux' || process.getuid?.() !== 0) fail('loop mounts need root on Linux')
 
-ensurePrerequisites({ cargo: false })
-buildFacade()
+ensurePrerequisites()
+build()
 const results = chosen.map(name => ({ name, ...measure(name) }))
 console.log('\n| file system | SIGKILL | power cut |\n| --- | --- | --- |')
 for (const { name, killed, cut } of results) console.log(`| ${name} | ${killed} | ${cut} |`)
