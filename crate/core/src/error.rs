@@ -109,7 +109,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The files contradict themselves before the attested point.
-    #[error("{0}; nothing was changed. `verify` lists all damage, `varve recover --to NEWDIR` copies what is sound")]
+    #[error("{0}; nothing was changed. `verify` lists all damage")]
     Corrupt(Box<Damage>),
     /// Another encoding than the log was created with.
     #[error("the log in {} stores encoding \"{stored}\", not \"{given}\"; open it with \"{stored}\", or with \"buffer\" for the raw bytes", .path.display())]

@@ -14,6 +14,20 @@ use crate::scan::{self, Step, Window};
 
 /// The numbers of the segments in a folder, ascending, with their lengths. Every other name is not ours.
 pub fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u32, u64)>> {
+    let mut segments = list_once(disk, dir)?;
+    // A listing is no snapshot: while a writer makes files, an older name may be missed though a newer one is seen. A
+    // gap counts once the folder looks the same twice.
+    while segments.windows(2).any(|pair| pair[1].0 != pair[0].0 + 1) {
+        let again = list_once(disk, dir)?;
+        if again == segments {
+            break;
+        }
+        segments = again;
+    }
+    Ok(segments)
+}
+
+fn list_once(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u32, u64)>> {
     let entries = disk.list(dir).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound { path: dir.to_owned() },
         _ => Error::io("readdir", dir, error),
