@@ -199,11 +199,6 @@ impl Catalogue {
         self.slots.lock().slots.last().map_or(0, |slot| slot.number)
     }
 
-    /// Numbers of all segments, ascending.
-    pub fn numbers(&self) -> Vec<u32> {
-        self.slots.lock().slots.iter().map(|slot| slot.number).collect()
-    }
-
     /// A new active segment, whose header is given since it is perhaps not on the device yet.
     pub fn add_active(&self, number: u32, header: SegmentHeader, frame_key: [u8; 32]) -> Result<()> {
         let path = segment::path_of(&self.dir, number);

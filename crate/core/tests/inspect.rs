@@ -1,34 +1,16 @@
 //! What `inspect` tells of open, closed and damaged logs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 
-use varve_core::disk::file::FileDisk;
-use varve_core::error::{Error, HeadClaim};
-use varve_core::host::{Host, SystemClock, SystemEntropy};
+use support::{Strict, real_host};
+use varve_core::error::HeadClaim;
 use varve_core::inspect::{Info, inspect};
-use varve_core::log::{Listener, Log};
+use varve_core::log::Log;
 use varve_core::options::Options;
-use varve_core::pool::Pool;
-use varve_core::writer::Head;
-
-struct Quiet;
-impl Listener for Quiet {
-    fn durable(&self, _: Head) {}
-    fn failed(&self, error: &Error) {
-        panic!("{error}");
-    }
-}
-
-fn host() -> Host {
-    Host {
-        disk: Arc::new(FileDisk),
-        executor: Pool::global(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    }
-}
 
 fn fill(log: &Log, batches: u32) -> HeadClaim {
     for batch in 0..batches {
@@ -50,7 +32,7 @@ fn close(log: &Log) {
 }
 
 fn look(dir: &Path) -> Info {
-    inspect(&host(), dir).unwrap()
+    inspect(&real_host(), dir).unwrap()
 }
 
 fn adds_up(info: &Info) {
@@ -73,7 +55,7 @@ fn an_open_and_a_closed_log_are_described() {
         secret,
         ..Options::default()
     };
-    let log = Log::open(host(), dir.path(), options, Arc::new(Quiet)).unwrap();
+    let log = Log::open(real_host(), dir.path(), options, Arc::new(Strict)).unwrap();
     let empty = look(dir.path());
     assert_eq!((empty.head.size, empty.encoding.as_str(), empty.keyed), (0, "json", true));
     let head = fill(&log, 70);
@@ -103,7 +85,7 @@ fn a_damaged_log_is_described_as_far_as_it_can_be() {
     let dir = tempfile::tempdir().unwrap();
     let options =
         Options { segment_bytes: 64 << 10, compression: varve_core::options::Compression::None, ..Options::default() };
-    let log = Log::open(host(), dir.path(), options, Arc::new(Quiet)).unwrap();
+    let log = Log::open(real_host(), dir.path(), options, Arc::new(Strict)).unwrap();
     let head = fill(&log, 70);
     close(&log);
     let sound = look(dir.path());
@@ -120,7 +102,7 @@ fn a_damaged_log_is_described_as_far_as_it_can_be() {
     }
     assert_eq!(look(dir.path()), sound);
     let none = tempfile::tempdir().unwrap();
-    assert_eq!(inspect(&host(), none.path()).unwrap_err().code(), "VARVE_NOT_FOUND");
+    assert_eq!(inspect(&real_host(), none.path()).unwrap_err().code(), "VARVE_NOT_FOUND");
     std::fs::write(none.path().join(&sound.segments[0].file), b"nothing").unwrap();
-    assert_eq!(inspect(&host(), none.path()).unwrap_err().code(), "VARVE_CORRUPT");
+    assert_eq!(inspect(&real_host(), none.path()).unwrap_err().code(), "VARVE_CORRUPT");
 }

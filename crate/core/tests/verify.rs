@@ -1,45 +1,29 @@
 //! Verifying finds every kind of damage, says where, and changes nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use varve_core::disk::file::FileDisk;
+use support::{Strict, real_host};
 use varve_core::error::{Error, HeadClaim};
 use varve_core::format::{
     FOOTER_LEN, FRAME_HEADER_LEN, FRAMES_START, Footer, FrameFlags, FrameHeader, IndexEntry, MARK_LEN, Mark, Position,
     SLOTS, SegmentHeader,
 };
 use varve_core::hash::{self, Keys};
-use varve_core::host::{Host, SystemClock, SystemEntropy};
-use varve_core::log::{Listener, Log};
+use varve_core::host::Host;
+use varve_core::log::Log;
 use varve_core::options::{Compression, Options};
-use varve_core::pool::Pool;
 use varve_core::reader::ReadRequest;
 use varve_core::verify::{Established, Problem, Report, VerifyOptions, verify_dir};
 use varve_core::writer::Head;
 
-struct Quiet;
-impl Listener for Quiet {
-    fn durable(&self, _: Head) {}
-    fn failed(&self, error: &Error) {
-        panic!("{error}");
-    }
-}
-
-fn host() -> Host {
-    Host {
-        disk: Arc::new(FileDisk),
-        executor: Pool::global(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-    }
-}
-
 fn open(dir: &Path, options: &Options) -> Log {
-    Log::open(host(), dir, options.clone(), Arc::new(Quiet)).unwrap()
+    Log::open(real_host(), dir, options.clone(), Arc::new(Strict)).unwrap()
 }
 
 fn append(log: &Log, payloads: &[Vec<u8>], batches: &[u32]) -> Head {
@@ -104,7 +88,7 @@ fn restore(dir: &Path, files: &BTreeMap<String, Vec<u8>>) {
 
 fn verify_with(dir: &Path, options: &VerifyOptions) -> Report {
     let before = files(dir);
-    let report = verify_dir(&host(), dir, options, &|_, _| true).unwrap();
+    let report = verify_dir(&real_host(), dir, options, &|_, _| true).unwrap();
     assert!(files(dir) == before, "verifying changed the folder");
     report
 }
@@ -236,9 +220,9 @@ fn an_empty_log_is_ok_and_none_is_not_found() {
     close(&log);
     assert!(verify(dir.path()).ok);
     let none = tempfile::tempdir().unwrap();
-    let error = verify_dir(&host(), none.path(), &VerifyOptions::default(), &|_, _| true).unwrap_err();
+    let error = verify_dir(&real_host(), none.path(), &VerifyOptions::default(), &|_, _| true).unwrap_err();
     assert_eq!(error.code(), "VARVE_NOT_FOUND");
-    let error = verify_dir(&host(), &none.path().join("x"), &VerifyOptions::default(), &|_, _| true).unwrap_err();
+    let error = verify_dir(&real_host(), &none.path().join("x"), &VerifyOptions::default(), &|_, _| true).unwrap_err();
     assert_eq!(error.code(), "VARVE_NOT_FOUND");
 }
 
@@ -269,7 +253,7 @@ fn a_flipped_byte_is_found_wherever_it_lies() {
                 }
                 flipped[at as usize] ^= 1 << (at % 8);
                 std::fs::write(dir.join(file), &flipped).unwrap();
-                let report = verify_dir(&host(), &dir, &VerifyOptions::default(), &|_, _| true).unwrap();
+                let report = verify_dir(&real_host(), &dir, &VerifyOptions::default(), &|_, _| true).unwrap();
                 let problem = first(&report);
                 assert_eq!(problem.code, "VARVE_CORRUPT", "{at}: {problem:?}");
                 assert_eq!(problem.segment.as_ref(), Some(file), "{at}: {problem:?}");
@@ -656,12 +640,12 @@ fn heads_of_every_size_are_recomputed() {
             expect_head: Some(HeadClaim { id, size, hash }),
             ..VerifyOptions::default()
         };
-        let report = verify_dir(&host(), path, &claim(id, size, hash), &|_, _| true).unwrap();
+        let report = verify_dir(&real_host(), path, &claim(id, size, hash), &|_, _| true).unwrap();
         assert!(report.ok && report.established == Established::Receipt, "{size}: {report:?}");
         let mut other = hash;
         other[31] ^= 1;
         for wrong in [claim(id, size, other), claim([9; 32], size, hash), claim(id, size + 1, hash)] {
-            let report = verify_dir(&host(), path, &wrong, &|_, _| true).unwrap();
+            let report = verify_dir(&real_host(), path, &wrong, &|_, _| true).unwrap();
             assert_eq!(first(&report).code, "VARVE_HEAD_MISMATCH", "{size}");
             assert_eq!((report.established, report.problems.len()), (Established::Internal, 1));
         }
@@ -679,11 +663,11 @@ fn the_secret_is_told_from_damage() {
     let (_plain_guard, plain) = sample(&options());
     for (dir, secret) in [(&dir, Some(vec![2; 40])), (&dir, None), (&plain, secret.clone())] {
         let options = VerifyOptions { secret, ..VerifyOptions::default() };
-        let error = verify_dir(&host(), dir, &options, &|_, _| true).unwrap_err();
+        let error = verify_dir(&real_host(), dir, &options, &|_, _| true).unwrap_err();
         assert_eq!(error.code(), "VARVE_WRONG_SECRET");
     }
     let options = VerifyOptions { secret: Some(vec![1; 3]), ..VerifyOptions::default() };
-    assert_eq!(verify_dir(&host(), &dir, &options, &|_, _| true).unwrap_err().code(), "VARVE_INVALID");
+    assert_eq!(verify_dir(&real_host(), &dir, &options, &|_, _| true).unwrap_err().code(), "VARVE_INVALID");
     // One segment sealed by somebody without the secret is damage.
     let forge = Forge::open(&dir, 2);
     let mut header = forge.header.clone();
@@ -707,7 +691,7 @@ fn progress_is_told_and_can_stop_it() {
         seen.lock().push((bytes, total));
         true
     };
-    let report = verify_dir(&host(), &dir, &VerifyOptions::default(), &told).unwrap();
+    let report = verify_dir(&real_host(), &dir, &VerifyOptions::default(), &told).unwrap();
     let seen = seen.into_inner();
     assert!(seen.is_sorted_by_key(|(bytes, _)| *bytes) && seen.len() > 4, "{seen:?}");
     assert!(seen.iter().all(|&(bytes, total)| bytes <= total && total == report.bytes), "{seen:?}");
@@ -715,7 +699,7 @@ fn progress_is_told_and_can_stop_it() {
     for stop_after in [0, 1, 3] {
         let calls = AtomicUsize::new(0);
         let told = |_, _| calls.fetch_add(1, Ordering::Relaxed) < stop_after;
-        let error = verify_dir(&host(), &dir, &VerifyOptions::default(), &told).unwrap_err();
+        let error = verify_dir(&real_host(), &dir, &VerifyOptions::default(), &told).unwrap_err();
         assert!(matches!(error, Error::Aborted));
     }
 }
@@ -744,7 +728,7 @@ fn a_log_that_is_being_written_is_sound() {
             });
             for _ in 0..60 {
                 let least = log.head().size;
-                let report = verify_dir(&host(), dir.path(), &VerifyOptions::default(), &|_, _| true).unwrap();
+                let report = verify_dir(&real_host(), dir.path(), &VerifyOptions::default(), &|_, _| true).unwrap();
                 assert!(report.ok && report.head.size >= least, "{:#?}", report.problems);
                 let report = log.verify(&VerifyOptions::default(), &|_, _| true).unwrap();
                 assert!(report.ok, "{:#?}", report.problems);
@@ -765,7 +749,7 @@ impl varve_core::host::Executor for Never {
 #[test]
 fn the_caller_can_do_all_the_work() {
     let (_guard, dir) = sample(&options());
-    let host = Host { executor: Arc::new(Never), ..host() };
+    let host = Host { executor: Arc::new(Never), ..real_host() };
     let report = verify_dir(&host, &dir, &VerifyOptions::default(), &|_, _| true).unwrap();
     assert!(report.ok && report.records == 800);
 }

@@ -177,12 +177,6 @@ impl Writer {
     pub fn stats(&self) -> Stats {
         self.counters.lock().stats()
     }
-
-    /// Bytes waiting in the pipeline, for tests of its bounds.
-    #[cfg(test)]
-    pub fn is_idle(&self) -> bool {
-        self.queue.lock().idle()
-    }
 }
 
 fn spawn(log: &Arc<Shared>, stage: fn(&Arc<Shared>)) {

@@ -22,6 +22,17 @@ impl Listener for Deaf {
     fn failed(&self, _: &Error) {}
 }
 
+/// For tests in which no log may fail.
+pub struct Strict;
+
+#[allow(clippy::panic, reason = "that is how it fails the test")]
+impl Listener for Strict {
+    fn durable(&self, _: Head) {}
+    fn failed(&self, error: &Error) {
+        panic!("{error}");
+    }
+}
+
 /// Always the same time.
 pub struct FixedClock(pub u64);
 
