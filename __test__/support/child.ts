@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 
@@ -10,7 +10,7 @@ export interface Ended {
   stderr: string
 }
 
-/** A program of `fixtures/` in a process of its own; it uses the built package (`dist/`), as users do. */
+/** A program of `fixtures/` (or at an absolute path) in a process of its own; it uses the built package (`dist/`), as users do. */
 export class Child {
   readonly process: ChildProcess
   readonly ended: Promise<Ended>
@@ -20,7 +20,7 @@ export class Child {
   #over = false
 
   constructor(program: string, args: readonly string[], prefix: readonly string[] = []) {
-    const path = join(__dirname, '..', 'fixtures', program)
+    const path = resolve(__dirname, '..', 'fixtures', program)
     const [command, ...rest] = [...prefix, process.execPath, path, ...args] as [string, ...string[]]
     this.process = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.process.stdin!.on('error', () => {}) // it may be gone
@@ -32,11 +32,11 @@ export class Child {
       this.#lines.push(line)
       this.#wake()
     })
-    this.ended = new Promise(resolve => {
+    this.ended = new Promise(settle => {
       this.process.on('close', (code, signal) => {
         this.#over = true
         this.#wake()
-        resolve({ code, signal, lines: this.#lines, stderr })
+        settle({ code, signal, lines: this.#lines, stderr })
       })
     })
     onTestFinished(async () => {
@@ -49,7 +49,7 @@ export class Child {
   async line(): Promise<string> {
     while (this.#read >= this.#lines.length) {
       if (this.#over) throw new Error(`the child ended early: ${JSON.stringify(await this.ended)}`)
-      await new Promise<void>(resolve => this.#waiting.push(resolve))
+      await new Promise<void>(wake => this.#waiting.push(wake))
     }
     return this.#lines[this.#read++]!
   }
