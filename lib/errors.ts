@@ -7,7 +7,7 @@
 import type { NativeError } from './native.js'
 import type { AppendProgress } from './types.js'
 
-/** What went wrong; stable across versions. docs/DURABILITY.md says for each whether a retry is safe. */
+/** What went wrong; stable across versions. docs/ERRORS.md says for each what caused it and what to do. */
 export type VarveErrorCode =
   /** Too much is pending; nothing was taken. Await `drained()` and try again. */
   | 'VARVE_BUSY'
