@@ -1,14 +1,10 @@
 /**
- * The contract between this facade and the native addon (crate/node), and the one loader of it.
+ * The contract between this facade and the native addon (crate/node); lib/loader.ts loads it.
  *
  * Everything asynchronous has a `request` number chosen by the facade and is answered by one event.
  * The addon calls `onEvents` (set by `connect`) when events wait; the facade then calls `drain()` until empty.
  * Nothing here throws for what a disk, a file or an argument can cause: errors are values (`NativeError`).
  */
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { VarveError } from './errors.js'
 
 /** An error as it crosses the boundary; lib/errors.ts turns it into what users see. */
 export interface NativeError {
@@ -140,85 +136,4 @@ export interface Binding {
   /** Asks a running open (waiting for the lock), read, verify or inspect to stop; it is then answered with code 'ABORTED'. */
   cancel(request: number): void
   stats(log: number): NativeStats
-}
-
-const PLATFORMS = ['linux', 'darwin', 'win32']
-const SUPPORTED = 'linux (glibc, musl), darwin and win32, each on x64 and arm64'
-
-let loaded: Binding | undefined
-
-/** The addon: a local build at the repository's root, else the platform's package. */
-export function load(): Binding {
-  loaded ??= find()
-  return loaded
-}
-
-function find(): Binding {
-  const { platform, arch } = process
-  const abi = platform === 'linux' ? (isMusl() ? 'musl' : 'gnu') : platform === 'win32' ? 'msvc' : ''
-  const target = [platform, arch, abi].filter(part => part !== '').join('-')
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  if (major < 20 || (major === 20 && minor < 19) || (major === 22 && minor < 12)) {
-    throw unavailable(target, 'this runtime is too old', 'use Node.js 20.19, 22.12 or newer')
-  }
-  // Not `import` and no literal name: bundlers leave it alone, and a missing package is an error that can be explained.
-  const require = createRequire(__filename)
-  const failures: Error[] = []
-  for (const place of [join(__dirname, '..', `varve.${target}.node`), `@varve-log/varve-${target}`]) {
-    try {
-      return require(place) as Binding
-    } catch (error) {
-      failures.push(error as Error)
-    }
-  }
-  // A file that is there and does not load says more than one that is not there.
-  const cause = failures.find(failure => (failure as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') ?? failures[1]!
-  throw unavailable(target, ...explain(cause), cause)
-}
-
-/** What is wrong, and the one command that mends it. */
-function explain(cause: Error): [what: string, mend: string] {
-  const { platform, arch } = process
-  const what = messages(cause)
-  if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') return [what, 'start node with --allow-addons']
-  if (/allow-ffi/.test(what)) return [what, 'start deno with --allow-ffi']
-  if (!PLATFORMS.includes(platform) || (arch !== 'x64' && arch !== 'arm64')) {
-    return ['this platform has no prebuilt binary', `run it on ${SUPPORTED}`]
-  }
-  if (existsSync(join(__dirname, '..', 'Cargo.toml'))) return [what, 'run: npm run build']
-  if (/GLIBC_/.test(what)) return [what, 'use a system with glibc 2.28 or newer (Debian 10, Ubuntu 20.04, RHEL 8)']
-  const libc = platform === 'linux' ? ` --libc=${isMusl() ? 'musl' : 'glibc'}` : ''
-  return [what, `run: npm install --include=optional --os=${platform} --cpu=${arch}${libc} varve`]
-}
-
-function unavailable(target: string, what: string, mend: string, cause?: Error): VarveError {
-  const runtime = process.versions.bun
-    ? `Bun ${process.versions.bun}`
-    : process.versions.deno
-      ? `Deno ${process.versions.deno}`
-      : `Node.js ${process.versions.node}`
-  const libc = process.platform === 'linux' ? `, ${isMusl() ? 'musl' : 'glibc'}` : ''
-  const where = `${process.platform} ${process.arch}${libc}, ${runtime}`
-  const message = `the native part of varve (${target}) cannot be loaded on ${where}: ${what}. To mend it, ${mend}`
-  return new VarveError('VARVE_UNSUPPORTED', message, { cause })
-}
-
-/** The message of an error and of its causes: the first line of each, since the rest is a list of requiring files. */
-function messages(error: unknown): string {
-  const lines: string[] = []
-  for (let at = error; at instanceof Error && lines.length < 5; at = at.cause) lines.push(at.message.split('\n')[0]!)
-  return lines.join('; ')
-}
-
-function isMusl(): boolean {
-  const report = process.report as (NodeJS.ProcessReport & { excludeNetwork?: boolean }) | undefined
-  if (typeof report?.getReport !== 'function') return existsSync('/etc/alpine-release')
-  const before = report.excludeNetwork
-  report.excludeNetwork = true // otherwise it may wait for reverse DNS
-  try {
-    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
-    return header?.glibcVersionRuntime === undefined
-  } finally {
-    report.excludeNetwork = before
-  }
 }

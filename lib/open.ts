@@ -1,6 +1,7 @@
 /** The ways in: `open`, `openMemory`, `verify` and `inspect`. */
+import { load } from './loader.js'
 import { LocalLog } from './log.js'
-import { type Binding, load, type NativeOpened, type NativeOpenOptions } from './native.js'
+import type { Binding, NativeOpened, NativeOpenOptions } from './native.js'
 import { bag, folder, openOptions, optionalSignal, verifyOptions } from './options.js'
 import { request, sessionOf } from './session.js'
 import type { Encoding, Log, LogInfo, OpenOptions, Secret, VerifyOptions, VerifyReport } from './types.js'

@@ -6,7 +6,7 @@ import { binOf, root, run } from './run.mjs'
 /** As incremental as cargo is. */
 export function buildAddon() {
   const from = ['--manifest-path', 'crate/node/Cargo.toml', '--package-json-path', 'package.json']
-  // lib/native.ts is the loader and holds the types, so neither is generated (types cannot be switched off).
+  // lib/loader.ts is the loader and lib/native.ts holds the types, so neither is generated (types cannot be switched off).
   const to = ['--output-dir', '.', '--platform', '--no-js', '--dts', 'target/addon.d.ts']
   run(process.execPath, [binOf('@napi-rs/cli', 'napi'), 'build', ...from, ...to, '--release'])
 }
