@@ -4,4 +4,5 @@ import { binOf, run } from './tools/run.mjs'
 
 ensurePrerequisites()
 run('cargo', ['fmt', '--all'])
+run('cargo', ['fmt', '--manifest-path', 'bench/native/Cargo.toml'])
 run(process.execPath, [binOf('@biomejs/biome', 'biome'), 'check', '--write', '.'])

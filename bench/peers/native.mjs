@@ -1,0 +1,23 @@
+/** bench/native, a Rust program: floors and peers that Node cannot measure. It runs once a round, beside the other sides. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const program = join(import.meta.dirname, '../../target/bench-native/release/varve-bench-native')
+
+export function openStore(dir, { events }) {
+  if (!existsSync(program)) throw new Error('bench/native is not built (npm run bench builds it)')
+  mkdirSync(dir, { recursive: true })
+  const file = join(dir, 'events')
+  writeFileSync(file, Buffer.concat(events))
+  return {
+    run(command, args) {
+      const words = Object.entries({ events: file, ...args }).map(([key, value]) => `${key}=${value}`)
+      const { value, records, cpuMicros, ...extra } = JSON.parse(
+        execFileSync(program, [command, ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),
+      )
+      return { value, records, cpuMicros, extra }
+    },
+    close() {},
+  }
+}
