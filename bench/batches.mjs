@@ -1,23 +1,28 @@
 import { performance } from 'node:perf_hooks'
+import { watchDelay } from './delay.mjs'
 
 /**
- * The round of `pipe` and `batch`: from the first call until everything is durable.
+ * Batches with some in flight: from the first call until everything is durable. Gives records a second.
  *
- * @param {import('../types.d.ts').Context} context
+ * @param {import('./types.d.ts').Store} store
+ * @param {Buffer[]} events
+ * @param {{ batches: number, size: number, inFlight: number }} plan
+ * @returns {Promise<import('./types.d.ts').Round>}
  */
-export async function appendBatches({ store, events, plan }) {
-  const batches = Array.from({ length: plan.batches }, (_, batch) =>
-    Array.from({ length: plan.size }, (_, index) => events[(batch * plan.size + index) % events.length]),
+export async function appendBatches({ appendBatch, log }, events, { batches, size, inFlight }) {
+  const all = Array.from({ length: batches }, (_, batch) =>
+    Array.from({ length: size }, (_, index) => events[(batch * size + index) % events.length]),
   )
+  const delay = log && watchDelay()
   const started = performance.now()
   /** @type {Promise<unknown>[]} */
   const waiting = []
-  for (const batch of batches) {
-    waiting.push(store.appendBatch(batch))
-    if (waiting.length === plan.inFlight) await waiting.shift()
+  for (const batch of all) {
+    waiting.push(appendBatch(batch))
+    if (waiting.length === inFlight) await waiting.shift()
   }
   await Promise.all(waiting)
   const seconds = (performance.now() - started) / 1_000
-  const records = plan.batches * plan.size
-  return { value: records / seconds, records }
+  const records = batches * size
+  return { value: records / seconds, records, extra: delay && { 'event loop p99 ms': delay() } }
 }

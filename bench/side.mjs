@@ -4,13 +4,9 @@
  * run one at a time, so they do not compete.
  */
 import { auditEvents } from './events.mjs'
+import { peerOf } from './sides.mjs'
 
-/** @type {Record<string, { peer: string, options: object }>} The same peer, used differently. */
-const variants = {
-  'varve-none': { peer: 'varve', options: { compression: 'none' } },
-  'varve-each': { peer: 'varve', options: {} },
-}
-
+const events = auditEvents()
 /** @type {import('./types.d.ts').Workload} */
 let workload
 /** @type {import('./types.d.ts').Context} */
@@ -18,11 +14,11 @@ let context
 
 /** @type {Record<string, (args: any) => Promise<object>>} */
 const commands = {
-  async start({ workload: name, side, dir, plan, storeOptions }) {
-    const { peer, options } = variants[side] ?? { peer: side, options: storeOptions }
+  async start({ workload: name, side, dir, plan, found }) {
+    const { peer, options } = peerOf(side)
     const { openStore } = await import(`./peers/${peer}.mjs`)
     workload = (await import(`./workloads/${name}.mjs`)).default
-    context = { side, plan, events: auditEvents(), store: await openStore(dir, options) }
+    context = { side, plan, events, dir, found, store: await openStore(dir, { ...found, ...options, events }) }
     return (await workload.prepare?.(context)) ?? {}
   },
   async round({ round }) {
@@ -30,9 +26,10 @@ const commands = {
     const before = process.cpuUsage()
     const result = await workload.round({ ...context, round })
     const { user, system } = process.cpuUsage(before)
-    return { ...result, cpuMicros: (user + system) / result.records }
+    return { cpuMicros: (user + system) / result.records, ...result }
   },
   async stop() {
+    await workload?.finish?.(context)
     await context?.store.close()
     return {}
   },

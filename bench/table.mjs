@@ -4,8 +4,8 @@
 const BUSY = 0.15
 
 /** @param {import('./types.d.ts').Outcome} outcome */
-export function printTable({ name, title, unit, better, baseline, target, othersShare, sides }) {
-  console.log(`\n${name}: ${title} (${unit}, ${better} is better; ratio to ${baseline})`)
+export function printTable({ name, title, unit, better, baseline, othersShare, seconds, sides, goals }) {
+  console.log(`\n${name}: ${title} (${unit}, ${better} is better; ratio to ${baseline}; ${seconds.toFixed(0)} s)`)
   const width = Math.max(...Object.keys(sides).map(side => side.length))
   for (const [side, result] of Object.entries(sides)) {
     const label = `  ${side.padEnd(width)}`
@@ -13,14 +13,16 @@ export function printTable({ name, title, unit, better, baseline, target, others
       console.log(`${label}  left out: ${result.left}`)
       continue
     }
-    const { value, ratio, cpuMicros } = result
-    const figure = `${number(value.median).padStart(9)} (${number(value.low)} to ${number(value.high)})`
-    const ratios = ratio ? `${times(ratio.median)} (${times(ratio.low)} to ${times(ratio.high)})` : 'no baseline'
-    const verdict = side === 'varve' && target && ratio ? `; goal ${judge(ratio.median, target, othersShare)}` : ''
+    const { value, ratio, cpuMicros, extra, points } = result
+    const ratios = ratio ? `${number(ratio.median)}× (${number(ratio.low)} to ${number(ratio.high)})` : 'no baseline'
+    const more = Object.entries(extra).map(([what, value]) => `; ${what} ${number(value)}`)
     console.log(
-      `${label}  ${figure.padEnd(36)}  ${ratios.padEnd(22)}  CPU ${cpuMicros.toFixed(2)} µs a record${verdict}`,
+      `${label}  ${spread(value).padEnd(36)}  ${ratios.padEnd(24)}  CPU ${cpuMicros.toFixed(2)} µs a record${more.join('')}`,
     )
+    if (points)
+      console.log(`${' '.repeat(width + 4)}${points.map(([x, y]) => `${number(x)}: ${number(y)}`).join('; ')}`)
   }
+  for (const goal of goals) console.log(`  goal: ${verdict(goal, othersShare)}`)
   if (othersShare > BUSY) {
     console.log(
       `  Other processes used ${(othersShare * 100).toFixed(0)} % of the CPU meanwhile: do not rely on these figures.`,
@@ -29,22 +31,31 @@ export function printTable({ name, title, unit, better, baseline, target, others
 }
 
 /**
- * @param {number} ratio
- * @param {{ ratioMin?: number, ratioMax?: number }} target
+ * @param {import('./types.d.ts').Verdict} goal
  * @param {number} othersShare
  */
-function judge(ratio, { ratioMin, ratioMax }, othersShare) {
-  const goal = ratioMin === undefined ? `≤ ${ratioMax}×` : `≥ ${ratioMin}×`
-  if (othersShare > BUSY) return `${goal}: not judged`
-  return `${goal}: ${ratio >= (ratioMin ?? 0) && ratio <= (ratioMax ?? Infinity) ? 'met' : 'missed'}`
+function verdict({ what, unit, min, max, left, value, met }, othersShare) {
+  const bounds = [
+    min === undefined ? [] : `≥ ${number(min)} ${unit}`,
+    max === undefined ? [] : `≤ ${number(max)} ${unit}`,
+  ]
+  const goal = `${what} ${bounds.flat().join(', ')}`
+  if (value === undefined) return `${goal}: not measured, ${left}`
+  const judged = othersShare > BUSY ? 'not judged' : met ? 'met' : 'MISSED'
+  return `${goal}: ${spread(value)} ${judged}`
 }
 
-/** @param {number} value */
+/** @param {import('./types.d.ts').Spread} spread */
+function spread({ median, low, high }) {
+  return `${number(median)} (${number(low)} to ${number(high)})`
+}
+
+/**
+ * Three digits that count.
+ *
+ * @param {number} value
+ */
 function number(value) {
-  return value.toLocaleString('en-US', { maximumFractionDigits: value < 1_000 ? 1 : 0 })
-}
-
-/** @param {number} value */
-function times(value) {
-  return `${value.toFixed(2)}×`
+  const digits = value === 0 ? 0 : Math.min(3, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))))
+  return value.toLocaleString('en-US', { maximumFractionDigits: digits })
 }

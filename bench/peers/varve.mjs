@@ -4,6 +4,8 @@ import { open } from '../../dist/index.js'
 export async function openStore(dir, { compression = 'lz4' } = {}) {
   const log = await open(dir, { compression })
   return {
+    log,
+    open,
     append: value => log.append(value),
     appendBatch: values => log.appendBatch(values),
     async scan(touch) {
@@ -14,7 +16,6 @@ export async function openStore(dir, { compression = 'lz4' } = {}) {
         for (let index = 0; index < chunk.length; index++) touch(chunk.bytes(index))
       }
     },
-    storedBytes: () => log.stats().storedBytes,
     close: () => log.close(),
   }
 }

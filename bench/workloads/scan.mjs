@@ -9,8 +9,23 @@ export default {
   // varve: chunk by chunk; varve-each: one record at a time.
   sides: ['varve', 'varve-each', 'lmdb', 'better-sqlite3', 'classic-level'],
   baseline: 'lmdb',
-  target: { ratioMin: 3 },
-  plan: quick => ({ rounds: quick ? 4 : 12, records: quick ? 60_000 : 400_000 }),
+  goals: [
+    {
+      what: 'varve in chunks / lmdb',
+      of: ['varve', 'lmdb'],
+      value: ({ varve, lmdb }) => varve.value / lmdb.value,
+      unit: '×',
+      min: 5,
+    },
+    {
+      what: 'varve one by one / lmdb',
+      of: ['varve-each', 'lmdb'],
+      value: ({ 'varve-each': varve, lmdb }) => varve.value / lmdb.value,
+      unit: '×',
+      min: 2,
+    },
+  ],
+  plan: quick => ({ rounds: quick ? 4 : 12, records: quick ? 40_000 : 400_000 }),
 
   async prepare({ store, events, plan }) {
     for (let start = 0; start < plan.records; start += 4_000) {
