@@ -37,6 +37,8 @@ bugs! {
     NoFolderSync,
     /// The folders above a new log are not synced.
     NoParentSync,
+    /// Recovery takes a footer for a whole seal, whatever became of the index before it.
+    FooterBelieved,
     /// With durability 'os' a segment is sealed before its successor is durable.
     SealedBeforeSuccessor,
     /// After a reopen the head does not continue that of the records on disk.

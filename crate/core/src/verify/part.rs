@@ -183,8 +183,19 @@ impl Walk<'_> {
             (None, None) => None,
         };
         source.end = stated.unwrap_or(len).min(len);
+        let mut index = None;
         if let Some(footer) = &footer {
-            sealed::check_by_itself(&source, footer, &self.keys, found)?;
+            sealed::check_by_itself(&source, footer, &self.keys, found);
+            index = Some(IndexCheck::new(footer));
+            if let Some(damage) = sealed::index_damage(&source, footer)? {
+                if self.may_be_unsealed(number) {
+                    // A crash while it was sealed left the footer, and not all of the index before it.
+                    index = None;
+                    self.unsealed = Some(damage);
+                } else {
+                    found.corrupt(damage);
+                }
+            }
         }
         let mut marks: Vec<(Option<u64>, Mark)> = Vec::new();
         let slots = page::slots(&*source.file, &source.path, number, &source.frame_key)?;
@@ -199,7 +210,6 @@ impl Walk<'_> {
             let damage = Damage::new("the segment is cut short", &source.path).at(len);
             found.corrupt(damage.versus(format!("at least {PAGE_LEN} bytes"), len));
         }
-        let index = footer.as_ref().map(IndexCheck::new);
         let base = header.as_ref().map(|header| header.first_offset).or(self.fold.next);
         Ok(Part {
             source: Arc::new(source),

@@ -35,8 +35,8 @@ pub fn read_footer(source: &Source, len: u64) -> Result<Option<Footer>> {
     Ok(Footer::parse(&bytes[..got], &source.frame_key, len))
 }
 
-/// Compares a footer with its own seal, and the index with the footer's checksum.
-pub fn check_by_itself(source: &Source, footer: &Footer, keys: &Keys, problems: &mut Problems) -> Result<()> {
+/// Compares a footer with its own seal.
+pub fn check_by_itself(source: &Source, footer: &Footer, keys: &Keys, problems: &mut Problems) {
     let damage = |what: &str| Damage::new(what, &source.path).at(footer.position());
     let seal = hash::footer_seal(keys, footer.epoch, footer.first_offset, footer.end_offset, &footer.head);
     if !hash::same(&seal, &footer.seal) {
@@ -49,11 +49,12 @@ pub fn check_by_itself(source: &Source, footer: &Footer, keys: &Keys, problems: 
     if footer.segment != source.number {
         problems.corrupt(damage("the footer is of another segment").versus(source.number, footer.segment));
     }
-    if !IndexReader::checksum_holds(source, footer)? {
-        let damage = Damage::new("the checksum of the segment's index does not hold", &source.path);
-        problems.corrupt(damage.at(footer.frames_end));
-    }
-    Ok(())
+}
+
+/// Compares the index with the footer's checksum.
+pub fn index_damage(source: &Source, footer: &Footer) -> Result<Option<Damage>> {
+    let damage = Damage::new("the checksum of the segment's index does not hold", &source.path).at(footer.frames_end);
+    Ok((!IndexReader::checksum_holds(source, footer)?).then_some(damage))
 }
 
 /// Compares a footer with a walk that lost nothing.

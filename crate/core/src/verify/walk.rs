@@ -58,7 +58,7 @@ pub struct Walk<'a> {
     pub total: u64,
     /// True when there is nothing more to look at.
     pub ended: bool,
-    /// The missing footer of the segment before the newest: a problem if a close came after.
+    /// What the segment before the newest lacks, footer or index: a problem if a close came after.
     pub unsealed: Option<Damage>,
     /// True when a problem says already that durable records are missing at the end.
     pub lost_end: bool,
@@ -150,7 +150,14 @@ impl Walk<'_> {
         if part.last { self.no_successor(part, found) } else { Ok(()) }
     }
 
-    /// Only the segment before the newest may lack its footer, and only until its log is closed: sealing comes first.
+    /// Only the segment before the newest may lack footer or index, and only until the spare is made or its log is closed:
+    /// sealing comes first.
+    pub fn may_be_unsealed(&self, number: u32) -> bool {
+        let before_last = self.segments.iter().rev().nth(1);
+        self.unused.is_none() && before_last.is_some_and(|listed| listed.number == number)
+    }
+
+    /// A segment that has a successor ends without a footer.
     fn no_footer(&mut self, part: &Part, found: &mut Problems) -> Result<()> {
         let len = part.source.file.len().map_err(|error| Error::io("fstat", &part.source.path, error))?;
         if sealed::read_footer(&part.source, len)?.is_some() {
@@ -159,9 +166,7 @@ impl Walk<'_> {
         }
         let position = len.saturating_sub(FOOTER_LEN as u64).max(part.end.min(len));
         let damage = part.damage("a sealed segment has no sound footer", position);
-        // The spare is made after the sealing, too.
-        let before_last = self.segments.iter().rev().nth(1).is_some_and(|listed| listed.number == part.source.number);
-        if before_last && self.unused.is_none() {
+        if self.may_be_unsealed(part.source.number) {
             self.unsealed = Some(damage);
         } else {
             found.corrupt(damage);

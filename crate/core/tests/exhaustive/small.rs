@@ -13,6 +13,7 @@ use varve_core::log::{Listener, Log};
 use varve_core::options::Options;
 use varve_core::reader::ReadRequest;
 use varve_core::simulation::SimWorld;
+use varve_core::verify::{VerifyOptions, verify_dir};
 use varve_core::writer::Head;
 
 use crate::decision::{Row, decide, is_lock};
@@ -61,6 +62,15 @@ fn close(world: &SimWorld, log: &Log) {
     world.executor.run_all();
 }
 
+/// What a crash leaves is no damage: `verify` finds nothing before the log is opened again.
+fn ensure_verified(world: &SimWorld, what: &str) {
+    match verify_dir(&world.host(), Path::new(DIR), &VerifyOptions::default(), &|_, _| true) {
+        Ok(report) => assert!(report.ok, "{what}: verify finds {:#?}", report.problems),
+        Err(Error::NotFound { .. }) => {}
+        Err(error) => panic!("{what}: verify fails: {error}"),
+    }
+}
+
 /// Compresses to little, and leaves no room for a second one in a segment.
 static LARGE: [u8; 62_000] = [0; 62_000];
 
@@ -103,6 +113,7 @@ impl Script {
     /// Opens what a crash left: everything acknowledged is there, batches are whole; and opening again changes nothing.
     pub fn judge(&self, world: &SimWorld, what: &str) -> Row {
         let twice = copy(world);
+        ensure_verified(world, what);
         let row = decide(world, &options());
         let fine = matches!(row, Row::Clean | Row::TornTail | Row::TornHeader | Row::Spare | Row::SealNow);
         assert!(fine, "{what}: {row:?}");
@@ -287,10 +298,9 @@ impl Small {
             return if at < self.header_len(1) { Row::BadHeader } else { Row::Clean };
         }
         if path == segment(2) {
-            let footer = self.read(2).len() as u64 - 120;
             return match at {
                 _ if at < self.header_len(2) => Row::BadHeader,
-                _ if at >= footer => Row::SealNow,
+                _ if at >= self.second_end => Row::SealNow,
                 _ => Row::Clean,
             };
         }

@@ -10,6 +10,7 @@ use varve_core::log::{Listener, Log};
 use varve_core::options::{Compression, Options};
 use varve_core::reader::ReadRequest;
 use varve_core::simulation::SimWorld;
+use varve_core::verify::{VerifyOptions, verify_dir};
 use varve_core::writer::Head;
 
 /// A payload of this length fills a frame of exactly 16 KiB: a stale frame behind it starts on a sector, and the write
@@ -153,6 +154,76 @@ fn a_spare_that_was_a_torn_segment_keeps_nothing_of_it() {
     choice.length_default = LengthFate::Old;
     let world = world.crash_with(&choice);
     assert!(read(&open(&world)) == expected);
+}
+
+/// Goes on in a second segment, so that the first one is sealed; the machine halts at call `halt`.
+fn seal_the_first_segment(halt: Option<u64>) -> SimWorld {
+    let world = SimWorld::new(3);
+    world.disk.start_trace();
+    // Without space filled ahead the footer is the end of the file before it is cut.
+    world.disk.set_prefill_pays(false);
+    let log = open(&world);
+    // So many frames that their index begins in another sector than the footer.
+    for byte in 0..150 {
+        append(&world, &log, &[vec![byte; 50]]);
+    }
+    if let Some(halt) = halt {
+        world.disk.halt_at(halt);
+    }
+    append(&world, &log, &[vec![b'a'; 40_000]]);
+    world
+}
+
+/// The power failed while index and footer of the first segment were written: the footer reached the disk, and of the
+/// index nothing did. The second segment's first group was durable before.
+fn footer_over_a_lost_index() -> SimWorld {
+    let calls = seal_the_first_segment(None).disk.trace();
+    // Recovery syncs the file as well; sealing does it twice at the end, before and after the cut.
+    let syncs = calls.iter().filter(|call| call.ends_with(" sync_all 0000000001.seg"));
+    let sync = syncs.rev().nth(1).expect("the footer is synced before the cut");
+    let sync = sync.trim_start_matches('#').split(' ').next().unwrap().parse().unwrap();
+    let world = seal_the_first_segment(Some(sync));
+    let mut choice = CrashChoice::keep_all();
+    let unsynced: Vec<_> = world.disk.unsynced_sectors().into_iter().filter(|s| s.path == segment(1)).collect();
+    let [index, .., footer] = &unsynced[..] else { panic!("index and footer share a sector") };
+    choice.sectors.insert((index.file, index.sector), SectorFate::Old);
+    assert!(footer.sector * 512 + 120 < world.disk.read_file(&segment(1)).unwrap().len() as u64);
+    world.crash_with(&choice)
+}
+
+fn problems(world: &SimWorld) -> Vec<String> {
+    let report = verify_dir(&world.host(), Path::new(DIR), &VerifyOptions::default(), &|_, _| true).expect("verified");
+    assert_eq!(report.ok, report.problems.is_empty());
+    report.problems.into_iter().map(|problem| problem.message).collect()
+}
+
+#[test]
+fn a_footer_over_an_index_that_never_reached_the_disk_is_no_damage_and_is_written_again() {
+    let world = footer_over_a_lost_index();
+    assert_eq!(problems(&world), [""; 0], "what a crash leaves is no damage");
+    let log = open(&world);
+    assert_eq!(read(&log).len(), 151);
+    drop(log);
+    // What recovery wrote is durable, and whole: from here on a missing index is damage.
+    let world = world.crash_with(&CrashChoice::lose_all());
+    let log = open(&world);
+    close(&world, &log).unwrap();
+    drop(log);
+    assert_eq!(problems(&world), [""; 0]);
+    let sealed = world.disk.read_file(&segment(1)).unwrap();
+    world.disk.flip_bit(&segment(1), (sealed.len() as u64 - 120 - 8) * 8).unwrap();
+    assert!(problems(&world).iter().any(|problem| problem.contains("the checksum of the segment's index")));
+}
+
+#[test]
+fn a_footer_over_a_lost_index_still_promises_a_durable_successor() {
+    let world = footer_over_a_lost_index();
+    let second = world.disk.read_file(&segment(2)).unwrap();
+    world.disk.write_file(&Path::new(DIR).join("lock"), &[0; 600]).unwrap();
+    world.disk.write_file(&segment(2), &second[..4096]).unwrap();
+    let refused = open_with(&world, options()).err().expect("the first group of the second segment was durable");
+    assert_eq!(refused.code(), "VARVE_CORRUPT", "{refused}");
+    assert!(!problems(&world).is_empty());
 }
 
 #[test]
