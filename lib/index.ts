@@ -19,6 +19,7 @@ export type {
   Recovery,
   Secret,
   Stats,
+  TailOptions,
   VerifyOptions,
   VerifyReport,
 } from './types.js'

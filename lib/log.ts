@@ -3,11 +3,22 @@ import { appendAll } from './append-all.js'
 import type { Codec } from './encoding.js'
 import { closedError, failedError, fromNative, prunedError, type VarveError } from './errors.js'
 import { EXIT_TIMEOUT } from './exit.js'
+import { Growth } from './growth.js'
 import type { NativeChunk, NativeError, NativeOpened, NativeReadRequest } from './native.js'
-import { appendOptions, bag, integer, milliseconds, optionalSignal, readOptions, verifyOptions } from './options.js'
+import {
+  appendOptions,
+  bag,
+  integer,
+  milliseconds,
+  optionalSignal,
+  readOptions,
+  tailOptions,
+  verifyOptions,
+} from './options.js'
 import { LogReader, type ReadSource, RecordChunk } from './reader.js'
 import { Mark } from './receipt.js'
 import { type Listener, type RequestOptions, request, type Session } from './session.js'
+import { type Growing, Live } from './tail.js'
 import type {
   AppendAllOptions,
   AppendOptions,
@@ -20,6 +31,7 @@ import type {
   Receipt,
   Recovery,
   Stats,
+  TailOptions,
   VerifyOptions,
   VerifyReport,
 } from './types.js'
@@ -36,7 +48,7 @@ export interface LogSettings {
 type State = 'open' | 'closing' | 'closed'
 
 /** A log in a folder of this machine. See `Log` in types.ts for what its members promise. */
-export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
+export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Growing {
   readonly location: string
   readonly firstOffset: number
   readonly recovery: Recovery | undefined
@@ -46,6 +58,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
   readonly #codec: Codec
   readonly #readOnly: boolean
   readonly #writer: Writer
+  readonly #growth: Growth
   #state: State = 'open'
   #closing: Promise<void> | undefined
   #exited = false
@@ -60,6 +73,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
     this.#codec = settings.codec
     this.#readOnly = settings.readOnly
     this.#writer = new Writer(session, settings.codec, { ...settings, ...opened })
+    this.#growth = new Growth(session)
     session.addLog(opened.log, this)
   }
 
@@ -138,6 +152,12 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
     return new LogReader<Out>(this, this.#codec, readOptions(options))
   }
 
+  tail(options?: TailOptions): AsyncIterableIterator<LogRecord<Out>> {
+    const { from, reading } = tailOptions(options)
+    const live = new Live(this, this.#tailStart(from), reading.signal)
+    return new LogReader<Out>(this, this.#codec, reading, live)
+  }
+
   async offsetAt(ms: number | Date): Promise<number> {
     const time = milliseconds(ms)
     this.#assertOpen()
@@ -171,10 +191,13 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
 
   durable(size: number, hash: Uint8Array): void {
     this.#writer.durable(size, hash)
+    this.#growth.grown()
   }
 
   failed(error: NativeError): void {
     this.#writer.failed(error)
+    const { failure } = this
+    if (failure !== undefined) this.#growth.ended(failedError(this.location, failure))
   }
 
   exiting(): void {
@@ -196,11 +219,35 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
     return this.#request(number => this.#session.binding.read(number, this.#handle, range), { signal })
   }
 
+  async beyond(size: number, signal: AbortSignal): Promise<number> {
+    this.#assertOpen()
+    while (this.#writer.mark.size <= size) {
+      if (this.#readOnly) {
+        const send = (number: number) => this.#session.binding.follow(number, this.#handle, size)
+        await this.#request(send, { convert: this.#moved, signal, stopAtClose: true })
+      } else {
+        if (this.failure !== undefined) throw failedError(this.location, this.failure)
+        await this.#growth.next(signal)
+      }
+    }
+    return this.#writer.mark.size
+  }
+
+  /** Where a tail begins, settled when it is made and not at its first pull. */
+  async #tailStart(from: number | 'start' | 'end'): Promise<{ from: number; size: number }> {
+    this.#assertOpen()
+    if (typeof from === 'number' && from < this.firstOffset) throw prunedError(from, this.firstOffset)
+    if (this.#readOnly) await this.#refresh()
+    const { size } = this.#writer.mark
+    return { from: from === 'end' ? size : from === 'start' ? this.firstOffset : from, size }
+  }
+
+  /** An answer that says how far the log is. */
+  readonly #moved = ({ size, hash }: { size: number; hash: Uint8Array }) => this.durable(size, hash)
+
   /** Looks where the writer, in another process, is now. */
   #refresh(): Promise<void> {
-    return this.#request(number => this.#session.binding.refresh(number, this.#handle), {
-      convert: ({ size, hash }: { size: number; hash: Uint8Array }) => this.durable(size, hash),
-    })
+    return this.#request(number => this.#session.binding.refresh(number, this.#handle), { convert: this.#moved })
   }
 
   async #close(): Promise<void> {
@@ -224,6 +271,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource {
   #closed(error: Error | undefined): void {
     this.#state = 'closed'
     this.#writer.closed(error)
+    this.#growth.ended(closedError(this.location))
     this.#session.removeLog(this.#handle)
   }
 

@@ -129,11 +129,13 @@ export interface Binding {
   read(request: number, log: number, options: NativeReadRequest): void // value: NativeChunk
   /** For a readOnly log: looks at the live mark again. value: { size, hash }. In a writing log: the durable head. */
   refresh(request: number, log: number): void
+  /** For a readOnly log: answered as `refresh` is, once there are more than `size` records. */
+  follow(request: number, log: number, size: number): void
   offsetAt(request: number, log: number, ms: number): void // value: number
   verify(request: number, log: number, options: NativeVerifyOptions): void
   verifyDir(request: number, dir: string, options: NativeVerifyOptions): void
   inspect(request: number, dir: string): void
-  /** Asks a running open (waiting for the lock), read, verify or inspect to stop; it is then answered with code 'ABORTED'. */
+  /** Asks a running open (waiting for the lock), read, follow, verify or inspect to stop; it is then answered with code 'ABORTED'. */
   cancel(request: number): void
   stats(log: number): NativeStats
 }

@@ -186,6 +186,15 @@ export function readOptions(given: unknown): Reading {
   }
 }
 
+/** What a tail works with: where it begins, and how it reads. */
+export function tailOptions(given: unknown): { from: number | 'start' | 'end'; reading: Reading } {
+  const { from, signal } = bag(given, ['from', 'signal'])
+  const reading = readOptions({ signal })
+  if (from === undefined || from === 'start' || from === 'end') return { from: from ?? 'end', reading }
+  if (typeof from !== 'number') throw invalidType('from', "an offset, 'start' or 'end'", from)
+  return { from: integer('from', from, 0), reading }
+}
+
 /** `verify`'s options; `secret` only for the one that takes a folder. */
 export function verifyOptions(given: unknown, known: readonly string[]) {
   const options = bag(given, known)

@@ -6,6 +6,7 @@ import type { Codec, Utf8Buffer } from './encoding.js'
 import { invalid, invalidRange } from './errors.js'
 import type { NativeChunk, NativeReadRequest } from './native.js'
 import type { Reading } from './options.js'
+import { isClosed, type Live } from './tail.js'
 import type { Chunk, LogRecord, Reader } from './types.js'
 
 /** What a Reader reads from. */
@@ -103,6 +104,8 @@ export class LogReader<T> implements Reader<T> {
   #to = 0
   #left: number
   #state: 'new' | 'reading' | 'done' = 'new'
+  /** Of a tail, which waits where a reader ends. */
+  readonly #live: Live | undefined
   /** The chunk asked for ahead. */
   #ahead: Promise<NativeChunk> | undefined
   /** Pulls take turns, so that two that overlap get two chunks, in order. */
@@ -113,12 +116,13 @@ export class LogReader<T> implements Reader<T> {
   /** The pull that calls of `next()` wait for. */
   #waiting: Promise<RecordChunk<T> | undefined> | undefined
 
-  constructor(source: ReadSource, codec: Codec, options: Reading) {
+  constructor(source: ReadSource, codec: Codec, options: Reading, live?: Live) {
     this.#source = source
     this.#codec = codec
     this.#options = options
     this.#signal = options.signal
     this.#left = options.limit
+    this.#live = live
   }
 
   next(): Promise<IteratorResult<LogRecord<T>>> {
@@ -216,8 +220,9 @@ export class LogReader<T> implements Reader<T> {
       this.#signal?.throwIfAborted()
       if (this.#state === 'new') await this.#start()
       if (this.#ahead === undefined && !this.#more()) {
-        this.#finish()
-        return undefined
+        if (this.#live !== undefined) this.#to = await this.#live.beyond(Math.max(this.#from, this.#to))
+        else this.#finish()
+        if (this.#finished()) return undefined
       }
       const pending = this.#ahead ?? this.#fetch()
       this.#ahead = undefined
@@ -232,12 +237,21 @@ export class LogReader<T> implements Reader<T> {
       }
       return new RecordChunk<T>(native, this.#codec, reverse)
     } catch (error) {
+      const ended = this.#finished() || (this.#live !== undefined && this.#state === 'reading' && isClosed(error))
       this.#finish()
+      if (ended) return undefined
       throw error
     }
   }
 
   async #start(): Promise<void> {
+    if (this.#live !== undefined) {
+      const { from, size } = await this.#live.start
+      this.#from = from
+      this.#to = size
+      this.#state = 'reading'
+      return
+    }
     const { from, to } = this.#options
     const { firstOffset, size } = await this.#source.range(from)
     this.#from = from ?? firstOffset
@@ -264,5 +278,6 @@ export class LogReader<T> implements Reader<T> {
     this.#state = 'done'
     this.#chunk = undefined
     this.#ahead = undefined
+    this.#live?.end()
   }
 }

@@ -145,6 +145,19 @@ export interface Log<In, Out = In> extends AsyncDisposable {
   get(offset: number): Promise<LogRecord<Out> | undefined>
   /** Records up to the head at the first pull. */
   read(options?: ReadOptions): Reader<Out>
+  /**
+   * Records as they become durable, in order, without a gap or a duplicate, and without end: first those that are there
+   * from `from` on, read in chunks, then each one as it comes. A record appended in this process arrives together with its
+   * receipt; one that another process appends (`readOnly`) within 50 ms, also after that process was killed and came
+   * back. While it waits for a record, it keeps the process alive. What the consumer has not taken yet stays in
+   * the files, so a slow one costs no memory.
+   *
+   * The iteration ends, without an error, when it is left (`break`, `return()`) and when this log is closed; records that it
+   * had not got by then are got by the next tail, `from` where this one stopped. It throws `signal.reason` when `signal` aborts,
+   * `VARVE_FAILED` when the log has failed and everything durable was given, and what a read throws (`VARVE_CORRUPT`,
+   * `VARVE_IO`, `VARVE_PRUNED`). Iterate it once.
+   */
+  tail(options?: TailOptions): AsyncIterableIterator<LogRecord<Out>>
   /** Offset of the first record with `time >= ms` (the head's size if there is none). */
   offsetAt(ms: number | Date): Promise<number>
 
@@ -200,6 +213,17 @@ export interface ReadOptions {
   /** Stored bytes fetched in one native call; at least one record is. Default 256 KiB, most 8 MiB. */
   chunkBytes?: number
   /** Ends the read: the pull that waits, or else the next one, rejects with `signal.reason`. */
+  signal?: AbortSignal
+}
+
+/** Options of `tail`. */
+export interface TailOptions {
+  /**
+   * First offset to give; it may lie past the end, and is waited for. `'start'` is `firstOffset`; `'end'` leaves out what was
+   * durable when `tail` was called. Default `'end'`.
+   */
+  from?: number | 'start' | 'end'
+  /** Ends the tail: the pull that waits, or else the next one, rejects with `signal.reason`. */
   signal?: AbortSignal
 }
 

@@ -14,6 +14,7 @@ const calls: Record<string, (log: Log<string>) => unknown> = {
   'read.next': log => log.read().next(),
   'read.toArray': log => log.read().toArray(),
   'read.chunks': log => log.read().chunks().next(),
+  'tail.next': log => log.tail({ from: 0 }).next(),
   offsetAt: log => log.offsetAt(0),
   verify: log => log.verify(),
   stats: async log => log.stats(),

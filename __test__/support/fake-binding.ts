@@ -40,6 +40,7 @@ export class FakeBinding implements Binding {
   reads: { request: number; options: NativeReadRequest }[] = []
   verifies: number[] = []
   refreshes: number[] = []
+  follows: { request: number; size: number }[] = []
   records: Buffer[] = []
   durableSize = 0
   /** What the next submits return, without taking anything. */
@@ -182,6 +183,16 @@ export class FakeBinding implements Binding {
   refresh(request: number): void {
     this.refreshes.push(request)
     queueMicrotask(() => this.done(request, { size: this.durableSize, hash: hashOf(this.durableSize) }))
+  }
+
+  follow(request: number, _log: number, size: number): void {
+    this.follows.push({ request, size })
+  }
+
+  /** Answers all that follow: the log now has `size` records. */
+  grow(size: number): void {
+    this.durableSize = size
+    for (const { request } of this.follows.splice(0)) this.done(request, { size, hash: hashOf(size) })
   }
 
   offsetAt(request: number, _log: number, ms: number): void {

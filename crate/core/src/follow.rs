@@ -42,6 +42,10 @@ pub fn open(disk: &dyn Disk, dir: &Path, options: &Options) -> Result<(Recovered
 impl Follower {
     /// Takes in what has become durable since.
     pub fn refresh(&mut self, log: &Shared) -> Result<()> {
+        if self.lock.is_none() {
+            // A folder that was copied without its lock file; a writer that opens it makes one.
+            self.lock = LockFile::look(&*log.host.disk, &log.dir)?;
+        }
         let Some(lock) = &self.lock else { return Ok(()) };
         for _ in 0..TRIES {
             let bytes = lock.mark_bytes()?;

@@ -38,4 +38,5 @@ pub mod simulation;
 pub mod stated;
 pub mod stats;
 pub mod verify;
+mod watch;
 pub mod writer;

@@ -18,6 +18,7 @@ use crate::reader::{self, ReadRequest, Records};
 use crate::recovery::{self, Recovered};
 use crate::repair::Cut;
 use crate::stats::Stats;
+use crate::watch::Watch;
 use crate::writer::{Done, Head, Start, Writer};
 
 /// Learns what becomes durable. Called on engine threads, one call at a time for each log; nothing comes after
@@ -78,6 +79,14 @@ impl Shared {
     /// The pipeline; none in a log that is open for reading only.
     pub fn writer(&self) -> Option<&Writer> {
         self.writer.as_ref()
+    }
+
+    /// In a log open for reading: looks how far its writer has got. Blocks.
+    pub fn refresh(&self) -> Result<Head> {
+        if let Some(follower) = &self.follower {
+            follower.lock().refresh(self)?;
+        }
+        Ok(self.head())
     }
 
     /// Moves the durable end; false when the log was stopped before.
@@ -254,10 +263,13 @@ impl Log {
 
     /// In a log open for reading: looks how far its writer has got. Blocks.
     pub fn refresh(&self) -> Result<Head> {
-        if let Some(follower) = &self.shared.follower {
-            follower.lock().refresh(&self.shared)?;
-        }
-        Ok(self.head())
+        self.shared.refresh()
+    }
+
+    /// In a log open for reading: calls `done` with the head once it holds more than `size` records, some 30 ms
+    /// after they became durable at the latest. Ends with `Aborted` soon after `stopped` says so, and with the first error.
+    pub fn follow(&self, size: u64, stopped: Box<dyn Fn() -> bool + Send>, done: Done<Head>) {
+        Watch::begin(&self.shared, size, stopped, done);
     }
 
     /// Counters since the log was opened.

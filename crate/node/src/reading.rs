@@ -68,6 +68,22 @@ fn chunk(records: Records) -> Chunk {
     Chunk { offset, count, table, payloads, from, to }
 }
 
+/// Answered with the durable head once it is above `size`: for a log open for reading, whose writer is elsewhere.
+#[napi(catch_unwind)]
+pub fn follow(env: Env, request: i64, log: u32, size: f64) -> napi::Result<()> {
+    let environment = Environment::of(&env)?;
+    let reply = Reply::begin(&environment, request);
+    match environment.logs.get(log).and_then(|log| Ok((log, integer("size", size)?))) {
+        Ok((log, size)) => {
+            let cancel = reply.cancel().clone();
+            let done = |outcome: Result<_>| reply.send(outcome.map(Answer::Head));
+            log.follow(size, Box::new(move || cancel.is_set()), Box::new(done));
+        }
+        Err(error) => reply.send(Err(error)),
+    }
+    Ok(())
+}
+
 /// Offset of the first record with a time of at least `ms`.
 #[napi(catch_unwind)]
 pub fn offset_at(env: Env, request: i64, log: u32, ms: f64) -> napi::Result<()> {
