@@ -71,6 +71,24 @@ pub struct Options {
     pub error_if_exists: bool,
     /// No lock, no repair, no writes. Default false.
     pub read_only: bool,
+    /// Thresholds that users do not set.
+    pub tuning: Tuning,
+}
+
+/// Thresholds that were found by measuring. No option of the published API: tests lower them, so that a small log meets
+/// what takes megabytes in a large one.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// Bytes of frames after which a state frame is written. Default 16 MiB.
+    pub state_bytes: u64,
+    /// So many small groups in a row show that more will come: then space is filled ahead. Default 64.
+    pub prefill_groups: u32,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { state_bytes: 16 << 20, prefill_groups: 64 }
+    }
 }
 
 impl Default for Options {
@@ -88,6 +106,7 @@ impl Default for Options {
             create_if_missing: true,
             error_if_exists: false,
             read_only: false,
+            tuning: Tuning::default(),
         }
     }
 }

@@ -176,6 +176,7 @@ fn parse(given: NativeOpenOptions) -> Result<Options> {
         create_if_missing: given.create_if_missing,
         error_if_exists: given.error_if_exists,
         read_only: given.read_only,
+        ..Options::default()
     })
 }
 

@@ -42,8 +42,6 @@ pub const LIVE_MARK_POSITION: u64 = SECTOR_LEN;
 pub const FRAME_BODY_TARGET: usize = 16 * 1024;
 /// Longest body of one frame, raw or stored: one record of the largest size and its columns.
 pub const FRAME_BODY_MAX: u32 = crate::options::RECORD_BYTES_MAX + 64;
-/// A state frame is written after this many bytes of frames, so that recovery rehashes no more.
-pub const STATE_EVERY: u64 = 16 << 20;
 
 /// Rounds up to the next frame position.
 pub const fn align_frame(position: u64) -> u64 {

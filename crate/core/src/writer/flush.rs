@@ -83,7 +83,7 @@ impl Flusher {
             synced: point,
             state_position: chain.state_position,
             slot_position,
-            prefill: Prefill::new(),
+            prefill: Prefill::new(options.tuning.prefill_groups),
             counters,
         })
     }

@@ -11,8 +11,6 @@ use crate::segment::Segment;
 
 /// Groups from this size on gain nothing.
 const GROUP_BYTES_MAX: u64 = 256 << 10;
-/// So many small groups in a row show that more will come.
-const GROUPS_BEFORE: u32 = 64;
 const STEP_FIRST: u64 = 64 << 10;
 const STEP_MAX: u64 = 1 << 20;
 /// A step takes at most this share of the free space: 5 %.
@@ -27,6 +25,8 @@ pub struct Prefill {
     /// End of the zeros that were written ahead.
     filled: u64,
     small_groups: u32,
+    /// So many of them in a row show that more will come.
+    groups_before: u32,
     step: u64,
     /// Unknown until the first step; false where it does not pay or has failed.
     pays: Option<bool>,
@@ -34,8 +34,8 @@ pub struct Prefill {
 
 impl Prefill {
     /// Nothing filled.
-    pub fn new() -> Self {
-        Self { filled: 0, small_groups: 0, step: STEP_FIRST, pays: None }
+    pub fn new(groups_before: u32) -> Self {
+        Self { filled: 0, small_groups: 0, groups_before, step: STEP_FIRST, pays: None }
     }
 
     /// Takes note of a written group.
@@ -43,7 +43,7 @@ impl Prefill {
         if bytes < GROUP_BYTES_MAX {
             self.small_groups = self.small_groups.saturating_add(1);
         } else {
-            *self = Self { pays: self.pays, ..Self::new() };
+            *self = Self { pays: self.pays, ..Self::new(self.groups_before) };
         }
     }
 
@@ -56,7 +56,7 @@ impl Prefill {
     /// reports what happened to the whole file.
     pub fn fill(&mut self, disk: &dyn Disk, active: &Segment, position: u64, segment_bytes: u64) -> Result<()> {
         let used_up = position + LOW > self.filled;
-        if self.small_groups < GROUPS_BEFORE || !used_up || self.pays == Some(false) {
+        if self.small_groups < self.groups_before || !used_up || self.pays == Some(false) {
             return Ok(());
         }
         let end = (position + self.step).next_multiple_of(crate::format::PAGE_LEN).min(segment_bytes);

@@ -5,9 +5,7 @@ use std::collections::VecDeque;
 use crate::chain::Chain;
 use crate::compress;
 use crate::error::{Error, Result};
-use crate::format::{
-    EPOCH, FRAME_BODY_TARGET, FRAME_HEADER_LEN, FRAMES_START, FrameFlags, IndexEntry, STATE_EVERY, SegmentHeader,
-};
+use crate::format::{EPOCH, FRAME_BODY_TARGET, FRAME_HEADER_LEN, FRAMES_START, FrameFlags, IndexEntry, SegmentHeader};
 use crate::frame::{FrameEncoder, FrameInput};
 use crate::hash::{self, Hash, Keys, Peaks, RecordRef};
 use crate::host::Host;
@@ -60,6 +58,7 @@ pub struct Preparer {
     peaks: Peaks,
     last_time: u64,
     segment_bytes: u64,
+    state_bytes: u64,
     segment: SegmentHeader,
     position: u64,
     /// End of the last state frame in this segment (or of its page 0).
@@ -87,6 +86,7 @@ impl Preparer {
             peaks,
             last_time: chain.replay.last_time,
             segment_bytes: options.segment_bytes,
+            state_bytes: options.tuning.state_bytes,
             segment: active.clone(),
             position: chain.position,
             state_end,
@@ -123,7 +123,7 @@ impl Preparer {
         self.input = input;
         encoded?;
         self.drop_taken(&plan);
-        if start + part.bytes.len() as u64 - self.state_end >= STATE_EVERY {
+        if start + part.bytes.len() as u64 - self.state_end >= self.state_bytes {
             self.put_state(&log.keys, false, &mut part);
         }
         Ok(Some(self.finish(&log.keys, part)))

@@ -10,7 +10,7 @@ use varve_core::disk::{Access, Disk};
 use varve_core::error::{Error, HeadClaim};
 use varve_core::host::{Class, Executor, Host};
 use varve_core::log::Log;
-use varve_core::options::{Compression, Durability, Options};
+use varve_core::options::{Compression, Durability, Options, Tuning};
 use varve_core::simulation::SimWorld;
 
 use crate::interleave::{Weaver, WovenDisk, WovenEntropy};
@@ -98,6 +98,10 @@ impl History {
             secret: rng.chance(1, 3).then_some(secret),
             segment_bytes: 64 << 10,
             cache_bytes: if rng.chance(1, 2) { 0 } else { 1 << 20 },
+            tuning: Tuning {
+                state_bytes: *pick(&mut rng, &[16 << 20, 20_000, 3000]),
+                prefill_groups: *pick(&mut rng, &[64, 5, 1]),
+            },
             ..Options::default()
         };
         let plan = Plan { options, openings: 1 + rng.below(9), weave: *pick(&mut rng, &[0, 5, 15, 40]) };
