@@ -11,14 +11,17 @@ import type { AppendAllOptions, AppendProgress, Receipt } from './types.js'
 import { RECORD_COST, type Run, type Writer } from './writer.js'
 
 /** Bytes taken between two turns of the event loop. */
-const TURN_BYTES = 256 * 1024
+export const TURN_BYTES = 256 * 1024
 
-class Progress implements Run {
+/** What was taken of a source or a stream, and what of it is durable. */
+export class Progress implements Run {
   count = 0
   bytes = 0
   head
   /** Taken and not settled. */
   waiting = 0
+  /** Told of the first error. */
+  onError: ((error: unknown) => void) | undefined
   #error: { value: unknown } | undefined
   #idle: (() => void) | undefined
   readonly #onProgress: AppendAllOptions['onProgress']
@@ -35,13 +38,13 @@ class Progress implements Run {
     try {
       this.#onProgress?.(this.now())
     } catch (error) {
-      this.#error ??= { value: error }
+      this.#fail(error)
     }
     this.#settle(count)
   }
 
   readonly reject = (error: unknown, count: number): void => {
-    this.#error ??= { value: error }
+    this.#fail(error)
     this.#settle(count)
   }
 
@@ -59,6 +62,12 @@ class Progress implements Run {
     return new Promise(resolve => {
       this.#idle = resolve
     })
+  }
+
+  #fail(error: unknown): void {
+    if (this.#error !== undefined) return
+    this.#error = { value: error }
+    this.onError?.(error)
   }
 
   #settle(count: number): void {

@@ -1,4 +1,5 @@
 /** An open log: checks arguments, keeps its state, and hands each call to the writer, a reader or the addon. */
+import type { WritableStream } from 'node:stream/web'
 import { appendAll } from './append-all.js'
 import type { Codec } from './encoding.js'
 import { closedError, failedError, fromNative, prunedError, type VarveError } from './errors.js'
@@ -35,6 +36,7 @@ import type {
   VerifyOptions,
   VerifyReport,
 } from './types.js'
+import { writable } from './writable.js'
 import { Writer } from './writer.js'
 
 /** What `open` passes on besides what the addon answered. */
@@ -108,6 +110,10 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
 
   appendAll(source: Iterable<In> | AsyncIterable<In>, options?: AppendAllOptions): Promise<AppendProgress> {
     return appendAll(this.#writer, source, options)
+  }
+
+  writable(): WritableStream<In> {
+    return writable(this.#writer, () => this.flush())
   }
 
   async drained(options?: { signal?: AbortSignal }): Promise<void> {

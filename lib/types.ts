@@ -1,5 +1,6 @@
 /** The public interfaces. Their implementations are in log.ts, reader.ts and receipt.ts. */
 import type { KeyObject } from 'node:crypto'
+import type { WritableStream } from 'node:stream/web'
 import type { VarveError, VarveErrorCode } from './errors.js'
 
 /** Options of `open` and `openMemory`. Anything unknown is a `TypeError` that names it. */
@@ -128,6 +129,15 @@ export interface Log<In, Out = In> extends AsyncDisposable {
    * what it took, and rejects with `signal.reason`, unchanged; the last `onProgress` call says what is durable.
    */
   appendAll(source: Iterable<In> | AsyncIterable<In>, options?: AppendAllOptions): Promise<AppendProgress>
+  /**
+   * A Web stream that appends each chunk as one record, with back-pressure: `response.body.pipeTo(log.writable())`,
+   * `Readable.toWeb(file).pipeTo(…)`. Not atomic. Several streams, and appends beside them, do not disturb one another.
+   *
+   * Closing it makes everything durable (with `durability: 'os'` too) and leaves the log open. Aborting it drops what is still
+   * queued in the stream; what was taken stays, and is durable when `abort` resolves. A value that is refused, or a
+   * log that fails or is closed, errors the stream as it rejects `appendAll`, with `error.progress`.
+   */
+  writable(): WritableStream<In>
   /** Resolves when `pendingBytes` is at most `maxPendingBytes`; at once if it is, also on a log that was closed or failed. */
   drained(options?: { signal?: AbortSignal }): Promise<void>
   /**
