@@ -57,8 +57,17 @@ export function binOf(name, bin = name) {
  * @param {import('node:child_process').SpawnSyncOptions} [options]
  */
 export function npm(args, options) {
-  // Under `npm run` this is the npm that runs us; alone, the one in PATH (on Windows a .cmd, which needs a shell).
+  const [command, ...rest] = npmCommand(args)
+  run(command, rest, { shell: process.platform === 'win32' && command === 'npm', ...options })
+}
+
+/**
+ * How npm is started: under `npm run` the npm that runs us; alone, the one in PATH (on Windows a .cmd, which needs a shell).
+ *
+ * @param {string[]} args
+ * @returns {[command: string, ...args: string[]]}
+ */
+export function npmCommand(args) {
   const script = process.env.npm_execpath
-  if (script?.endsWith('.js')) run(process.execPath, [script, ...args], options)
-  else run('npm', args, { shell: process.platform === 'win32', ...options })
+  return script?.endsWith('.js') ? [process.execPath, script, ...args] : ['npm', ...args]
 }
