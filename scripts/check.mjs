@@ -20,6 +20,7 @@ const checks = [
   ],
   ['types', () => runs(node, binOf('typescript', 'tsc'), '--project', 'tsconfig.check.json')],
   ['links in the docs', () => runs(node, 'scripts/links.mjs')],
+  ['workflows', () => runs(node, 'scripts/workflows.mjs')],
   ['crates: licences, sources, advisories', checkCrates],
   ['npm audit', checkNpm],
 ]
