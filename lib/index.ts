@@ -18,6 +18,7 @@ export type {
   Receipt,
   Recovery,
   Secret,
+  SegmentInfo,
   Stats,
   TailOptions,
   VerifyOptions,

@@ -324,7 +324,22 @@ export interface LogInfo {
   readonly keyed: boolean
   /** Who has it open for writing, if somebody has. */
   readonly lockedBy?: { pid: number; host: string }
-  readonly segments: readonly { file: string; firstOffset: number; count: number; bytes: number; sealed: boolean }[]
+  readonly segments: readonly SegmentInfo[]
+}
+
+/** One segment's file, as `inspect` sees it. */
+export interface SegmentInfo {
+  readonly file: string
+  /** Offset of its first record. */
+  readonly firstOffset: number
+  /** Number of its records; 0 where damage hides it. */
+  readonly count: number
+  /** Length of the file; that of the newest one grows ahead of what is appended. */
+  readonly bytes: number
+  /** Bytes of it that hold records; 0 where damage hides where they end. */
+  readonly frameBytes: number
+  /** Whether it is complete and ends with a footer. */
+  readonly sealed: boolean
 }
 
 /** Counters since the log was opened. */

@@ -40,8 +40,10 @@ pub struct SegmentInfo {
     pub first_offset: u64,
     /// Number of its records; 0 where damage hides it.
     pub count: u64,
-    /// Length of the file.
+    /// Length of the file; of the newest one, more than is used.
     pub bytes: u64,
+    /// Bytes of its frames; 0 where damage hides where they end.
+    pub frame_bytes: u64,
     /// True when it ends with a sound footer.
     pub sealed: bool,
 }
@@ -72,7 +74,7 @@ pub fn inspect(host: &Host, dir: &Path) -> Result<Info> {
     }
     match (&seen[last].footer, open(disk, &dir, seen[last].number, &end.id)?) {
         (Some(footer), _) => (end.size, end.hash) = (footer.end_offset, footer.head),
-        (None, Some(segment)) => end = open_end(&segment, mark, locked_by.is_some(), end)?,
+        (None, Some(segment)) => (end, seen[last].frames_end) = open_end(&segment, mark, locked_by.is_some(), end)?,
         (None, None) => {}
     }
     let segments = (0..seen.len()).map(|at| describe(&seen, at, end.size)).collect();
@@ -85,14 +87,16 @@ struct Seen {
     len: u64,
     header: Option<SegmentHeader>,
     footer: Option<Footer>,
+    /// Where the frames of the newest segment end.
+    frames_end: u64,
 }
 
 fn look(disk: &dyn Disk, dir: &Path, number: u32, len: u64) -> Result<Seen> {
-    let unknown = Seen { number, len, header: None, footer: None };
+    let unknown = Seen { number, len, header: None, footer: None, frames_end: 0 };
     match segment::open(disk, dir, number, Access::Read) {
         Ok(Opened::Segment(segment)) => {
             let footer = footer(&segment)?;
-            Ok(Seen { number, len: segment.len, header: Some(segment.header), footer })
+            Ok(Seen { number, len: segment.len, header: Some(segment.header), footer, frames_end: 0 })
         }
         Ok(Opened::Blank(_) | Opened::Damaged(..)) | Err(Error::Unsupported(_)) => Ok(unknown),
         Err(error) => Err(error),
@@ -121,7 +125,13 @@ fn open(disk: &dyn Disk, dir: &Path, number: u32, id: &[u8; 32]) -> Result<Optio
 }
 
 /// The end of the newest segment: the highest mark, and the whole batches behind it unless a writer is at work there.
-fn open_end(segment: &Segment, live: Option<[u8; MARK_LEN]>, writing: bool, start: HeadClaim) -> Result<HeadClaim> {
+/// With the position where its frames end.
+fn open_end(
+    segment: &Segment,
+    live: Option<[u8; MARK_LEN]>,
+    writing: bool,
+    start: HeadClaim,
+) -> Result<(HeadClaim, u64)> {
     let live = live.and_then(|bytes| Mark::parse(&bytes, &segment.frame_key, LIVE_MARK_POSITION));
     let identity = segment.file.identity().map_err(|error| Error::io("fstat", &segment.path, error))?;
     let live = live.filter(|mark| mark.identity == identity && mark.segment == segment.number);
@@ -140,9 +150,10 @@ fn open_end(segment: &Segment, live: Option<[u8; MARK_LEN]>, writing: bool, star
     if let Some(mark) = live {
         take(mark);
         if writing {
-            return Ok(end);
+            return Ok((end, at));
         }
     }
+    let mut whole = at;
     while let Step::Frame(header) = scan::step(&mut window, &segment.frame_key, at)? {
         if frame::stored_body(&header, window.at(at, header.frame_len() as usize)?).is_err() {
             break;
@@ -150,9 +161,10 @@ fn open_end(segment: &Segment, live: Option<[u8; MARK_LEN]>, writing: bool, star
         at += header.frame_len();
         if header.flags.last() {
             end = HeadClaim { size: header.end_offset(), hash: header.head, ..end };
+            whole = at;
         }
     }
-    Ok(end)
+    Ok((end, whole))
 }
 
 fn describe(seen: &[Seen], at: usize, size: u64) -> SegmentInfo {
@@ -172,11 +184,17 @@ fn describe(seen: &[Seen], at: usize, size: u64) -> SegmentInfo {
         None if newer => next_starts(),
         None => this.header.as_ref().map(|_| size),
     };
+    let next_says = || {
+        let next = seen.get(at + 1).filter(|next| next.number == this.number + 1)?;
+        next.header.as_ref().map(|header| header.predecessor_end)
+    };
+    let frames_end = this.footer.as_ref().map(|footer| footer.frames_end).or_else(next_says);
     SegmentInfo {
         file: format::segment_name(this.number),
         first_offset,
         count: end.map_or(0, |end| end.saturating_sub(first_offset)),
         bytes: this.len,
+        frame_bytes: frames_end.unwrap_or(this.frames_end).saturating_sub(FRAMES_START),
         sealed: this.footer.is_some(),
     }
 }

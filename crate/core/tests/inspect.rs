@@ -39,6 +39,8 @@ fn adds_up(info: &Info) {
     let mut next = info.first_offset;
     for segment in &info.segments {
         assert_eq!(segment.first_offset, next, "{info:#?}");
+        assert!(segment.frame_bytes <= segment.bytes, "{info:#?}");
+        assert_eq!(segment.frame_bytes > 0, segment.count > 0, "{info:#?}");
         next += segment.count;
     }
     assert_eq!(next, info.head.size, "{info:#?}");

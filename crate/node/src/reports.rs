@@ -58,6 +58,7 @@ fn segment<'env>(env: &'env Env, segment: &SegmentInfo) -> Result<Object<'env>> 
     object.set_c_named_property(c"firstOffset", number(segment.first_offset))?;
     object.set_c_named_property(c"count", number(segment.count))?;
     object.set_c_named_property(c"bytes", number(segment.bytes))?;
+    object.set_c_named_property(c"frameBytes", number(segment.frame_bytes))?;
     object.set_c_named_property(c"sealed", segment.sealed)?;
     Ok(object)
 }
