@@ -1,5 +1,5 @@
-/** Builds the addon (./varve.<platform>.node) and the facade (./dist). */
-import { rmSync } from 'node:fs'
+/** Builds the addon (./varve.<platform>.node), the facade (./dist) and the CLI on it (./dist/bin). */
+import { chmodSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { binOf, root, run } from './run.mjs'
 
@@ -15,6 +15,8 @@ export function buildAddon() {
 export function buildFacade() {
   rmSync(join(root, 'dist'), { recursive: true, force: true })
   run(process.execPath, [binOf('typescript', 'tsc'), '--project', 'tsconfig.json'])
+  run(process.execPath, [binOf('typescript', 'tsc'), '--project', 'bin/tsconfig.json'])
+  chmodSync(join(root, 'dist', 'bin', 'varve.js'), 0o755)
 }
 
 export function build() {
