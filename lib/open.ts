@@ -4,7 +4,18 @@ import { LocalLog } from './log.js'
 import type { Binding, NativeOpened, NativeOpenOptions } from './native.js'
 import { bag, folder, openOptions, optionalSignal, verifyOptions } from './options.js'
 import { request, sessionOf } from './session.js'
-import type { Encoding, Log, LogInfo, OpenOptions, Secret, VerifyOptions, VerifyReport } from './types.js'
+import type {
+  Encoding,
+  Log,
+  LogInfo,
+  OpenOptions,
+  SchemaInput,
+  SchemaOutput,
+  Secret,
+  StandardSchema,
+  VerifyOptions,
+  VerifyReport,
+} from './types.js'
 
 /**
  * Opens (or creates) the log in `dir`, recovers it and takes its writer lock. Bytes in, `Buffer`s out.
@@ -18,6 +29,20 @@ export function open(
 ): Promise<Log<Uint8Array, Buffer>>
 /** Strings in and out, as UTF-8. A string with a lone surrogate is a `TypeError`: UTF-8 cannot hold it. */
 export function open(dir: string | URL, options: OpenOptions & { encoding: 'utf8' }): Promise<Log<string>>
+/**
+ * Values as JSON, each checked by a Standard Schema (zod, valibot, arktype …) before it is appended. What the schema
+ * returns (defaults filled in, transformed) is stored, as JSON. A value that it refuses is a `TypeError` that lists the
+ * issues with their paths (and has them as its `cause`); nothing of that call was taken. What is read is not checked again:
+ * records may be older than the schema.
+ */
+export function open<S extends StandardSchema>(
+  dir: string | URL,
+  options: OpenOptions & {
+    encoding: 'json'
+    /** Checks synchronously: a `validate` that returns a promise is a `TypeError`. */
+    schema: S
+  },
+): Promise<Log<SchemaInput<S>, SchemaOutput<S>>>
 /** Values as JSON, as `JSON.stringify` writes them. `open<MyEvent>(…)` names the type; nothing checks it at run time. */
 export function open<T = unknown>(dir: string | URL, options: OpenOptions & { encoding: 'json' }): Promise<Log<T>>
 /** A custom encoding (abstract-level's interface, e.g. msgpackr). */
@@ -37,6 +62,14 @@ export async function open(dir: string | URL, options?: OpenOptions): Promise<Lo
 export function openMemory(options?: OpenOptions & { encoding?: 'buffer' }): Promise<Log<Uint8Array, Buffer>>
 /** Strings in and out, as UTF-8. */
 export function openMemory(options: OpenOptions & { encoding: 'utf8' }): Promise<Log<string>>
+/** Values as JSON, each checked by a Standard Schema before it is appended. */
+export function openMemory<S extends StandardSchema>(
+  options: OpenOptions & {
+    encoding: 'json'
+    /** Checks synchronously. */
+    schema: S
+  },
+): Promise<Log<SchemaInput<S>, SchemaOutput<S>>>
 /** Values as JSON. */
 export function openMemory<T = unknown>(options: OpenOptions & { encoding: 'json' }): Promise<Log<T>>
 /** A custom encoding. */

@@ -6,6 +6,7 @@ import { types } from 'node:util'
 import { type Codec, codecOf, isBytes } from './encoding.js'
 import { invalid, invalidRange, invalidType } from './errors.js'
 import type { NativeHead, NativeOpenOptions } from './native.js'
+import { validating } from './schema.js'
 
 type Bag = Record<string, unknown>
 
@@ -116,6 +117,7 @@ export function optionalSecret(options: Bag): Uint8Array | undefined {
 
 const OPEN = [
   'encoding',
+  'schema',
   'compression',
   'durability',
   'segmentBytes',
@@ -132,7 +134,7 @@ const OPEN = [
 
 export function openOptions(given: unknown): Opening {
   const options = bag(given, OPEN)
-  const codec = codecOf(options.encoding)
+  const codec = validating(codecOf(options.encoding), options.schema)
   const readOnly = optionalBoolean(options, 'readOnly', false)
   const errorIfExists = optionalBoolean(options, 'errorIfExists', false)
   if (readOnly && errorIfExists) throw invalid('errorIfExists and readOnly exclude each other, got true for both')

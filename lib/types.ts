@@ -60,6 +60,28 @@ export interface Encoding<In, Out = In> {
   decode(data: any): Out
 }
 
+/**
+ * A schema of any library that implements [Standard Schema](https://standardschema.dev) version 1; stated here so that
+ * no dependency is needed.
+ */
+export interface StandardSchema<In = unknown, Out = In> {
+  readonly '~standard': {
+    readonly version: 1
+    /** Name of the library. */
+    readonly vendor: string
+    /** Gives `{ value }`, or `{ issues }` with messages and paths. A promise is a `TypeError` here. */
+    readonly validate: (value: unknown) => any
+    /** For TypeScript alone. */
+    readonly types?: { readonly input: In; readonly output: Out } | undefined
+  }
+}
+
+/** What a schema takes: the type of the values to append. */
+export type SchemaInput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input']
+
+/** What a schema gives: the type of the values that are read. */
+export type SchemaOutput<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output']
+
 /** One fact to keep elsewhere: log `id` had `size` records, and `hash` commits to all of them. The next offset is `size`. */
 export interface Head {
   /** The log's random id, 64 hex digits. */
