@@ -27,8 +27,8 @@ export class Screen {
   readonly #stop: Stop
   readonly #colors = hasColors(process.stdout)
   readonly #errorColors = hasColors(process.stderr)
-  /** Output was handed over and not taken yet. */
-  isWriting = false
+  #writes = 0
+  #last: Promise<void> = Promise.resolve()
   #piece = Buffer.allocUnsafe(PIECE_BYTES)
   #length = 0
 
@@ -41,6 +41,11 @@ export class Screen {
   /** Columns of the terminal that shows standard output. */
   get columns(): number {
     return process.stdout.columns ?? 80
+  }
+
+  /** Output was handed over and not taken yet. */
+  get isWriting(): boolean {
+    return this.#writes > 0
   }
 
   paint(style: Style, text: string): string {
@@ -91,11 +96,15 @@ export class Screen {
     const piece = this.#piece.subarray(0, this.#length)
     this.#piece = Buffer.allocUnsafe(PIECE_BYTES)
     this.#length = 0
-    this.isWriting = true
+    // One after another: two writes at once could change places.
+    const before = this.#last
+    const write = before.then(() => this.#write(piece))
+    this.#last = write.catch(() => {})
+    this.#writes++
     try {
-      await this.#write(piece)
+      await write
     } finally {
-      this.isWriting = false
+      this.#writes--
     }
   }
 
