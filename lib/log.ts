@@ -158,9 +158,9 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     return new LogReader<Out>(this, this.#codec, readOptions(options))
   }
 
-  tail(options?: TailOptions): AsyncIterableIterator<LogRecord<Out>> {
+  tail(options?: TailOptions): AsyncIterableIterator<LogRecord<Out>> & AsyncDisposable {
     const { from, reading } = tailOptions(options)
-    const live = new Live(this, this.#tailStart(from), reading.signal)
+    const live = new Live(this, this.#tailStart(from, reading.signal), reading.signal)
     return new LogReader<Out>(this, this.#codec, reading, live)
   }
 
@@ -213,10 +213,13 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     this.#exited = true
   }
 
-  async range(from: number | undefined): Promise<{ firstOffset: number; size: number }> {
+  async range(
+    from: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<{ firstOffset: number; size: number }> {
     this.#assertOpen()
     if (from !== undefined && from < this.firstOffset) throw prunedError(from, this.firstOffset)
-    if (this.#readOnly) await this.#refresh()
+    if (this.#readOnly) await this.#refresh(signal)
     return { firstOffset: this.firstOffset, size: this.#writer.mark.size }
   }
 
@@ -240,10 +243,13 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   }
 
   /** Where a tail begins, settled when it is made and not at its first pull. */
-  async #tailStart(from: number | 'start' | 'end'): Promise<{ from: number; size: number }> {
+  async #tailStart(
+    from: number | 'start' | 'end',
+    signal: AbortSignal | undefined,
+  ): Promise<{ from: number; size: number }> {
     this.#assertOpen()
     if (typeof from === 'number' && from < this.firstOffset) throw prunedError(from, this.firstOffset)
-    if (this.#readOnly) await this.#refresh()
+    if (this.#readOnly) await this.#refresh(signal)
     const { size } = this.#writer.mark
     return { from: from === 'end' ? size : from === 'start' ? this.firstOffset : from, size }
   }
@@ -252,8 +258,9 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   readonly #moved = ({ size, hash }: { size: number; hash: Uint8Array }) => this.durable(size, hash)
 
   /** Looks where the writer, in another process, is now. */
-  #refresh(): Promise<void> {
-    return this.#request(number => this.#session.binding.refresh(number, this.#handle), { convert: this.#moved })
+  #refresh(signal?: AbortSignal): Promise<void> {
+    const send = (number: number) => this.#session.binding.refresh(number, this.#handle)
+    return this.#request(send, { convert: this.#moved, signal })
   }
 
   async #close(): Promise<void> {

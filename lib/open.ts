@@ -111,11 +111,12 @@ function start(
   location: string,
   send: (binding: Binding, number: number, native: NativeOpenOptions) => void,
 ): Promise<Log<any, any>> {
-  const { codec, maxPendingBytes, native } = openOptions(options)
+  const { codec, signal, maxPendingBytes, native } = openOptions(options)
   const session = sessionOf(addon())
   const { maxRecordBytes, readOnly } = native
   return request(session, number => send(session.binding, number, native), {
     location,
+    signal,
     convert: (opened: NativeOpened) =>
       new LocalLog<any, any>(session, opened, { codec, maxRecordBytes, maxPendingBytes, readOnly }),
   })

@@ -17,6 +17,7 @@ const GiB = 1024 * MiB
 /** What `open` works with. */
 export interface Opening {
   codec: Codec
+  signal: AbortSignal | undefined
   maxPendingBytes: number
   native: NativeOpenOptions
 }
@@ -130,6 +131,7 @@ const OPEN = [
   'createIfMissing',
   'errorIfExists',
   'readOnly',
+  'signal',
 ] as const
 
 export function openOptions(given: unknown): Opening {
@@ -140,6 +142,7 @@ export function openOptions(given: unknown): Opening {
   if (readOnly && errorIfExists) throw invalid('errorIfExists and readOnly exclude each other, got true for both')
   return {
     codec,
+    signal: optionalSignal(options),
     maxPendingBytes: optionalInteger(options, 'maxPendingBytes', 16 * MiB, KiB, 2 ** 50),
     native: {
       encoding: codec.name,

@@ -12,7 +12,7 @@ import type { Chunk, LogRecord, Reader } from './types.js'
 /** What a Reader reads from. */
 export interface ReadSource {
   /** The durable range now; throws when the log cannot be read. */
-  range(from: number | undefined): Promise<{ firstOffset: number; size: number }>
+  range(from: number | undefined, signal: AbortSignal | undefined): Promise<{ firstOffset: number; size: number }>
   fetch(request: NativeReadRequest, signal: AbortSignal | undefined): Promise<NativeChunk>
 }
 
@@ -253,7 +253,7 @@ export class LogReader<T> implements Reader<T> {
       return
     }
     const { from, to } = this.#options
-    const { firstOffset, size } = await this.#source.range(from)
+    const { firstOffset, size } = await this.#source.range(from, this.#signal)
     this.#from = from ?? firstOffset
     this.#to = Math.min(to ?? size, size)
     this.#state = 'reading'

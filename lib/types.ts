@@ -34,6 +34,8 @@ export interface OpenOptions {
   expectHead?: Head
   /** Milliseconds to wait for another process to release the log. Default 0: `VARVE_LOCKED` at once. */
   lockTimeout?: number
+  /** Stops opening, also while it waits for the lock: `open` rejects with `signal.reason`. Later it has no effect on the log. */
+  signal?: AbortSignal
   /** Create the log when there is none; otherwise that is `VARVE_NOT_FOUND`. Default `true`. */
   createIfMissing?: boolean
   /** Fail with `VARVE_EXISTS` when there is a log. Default `false`. */
@@ -189,7 +191,7 @@ export interface Log<In, Out = In> extends AsyncDisposable {
    * `VARVE_FAILED` when the log has failed and everything durable was given, and what a read throws (`VARVE_CORRUPT`,
    * `VARVE_IO`, `VARVE_PRUNED`). Iterate it once.
    */
-  tail(options?: TailOptions): AsyncIterableIterator<LogRecord<Out>>
+  tail(options?: TailOptions): AsyncIterableIterator<LogRecord<Out>> & AsyncDisposable
   /** Offset of the first record with `time >= ms` (the head's size if there is none). */
   offsetAt(ms: number | Date): Promise<number>
 
