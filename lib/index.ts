@@ -6,6 +6,8 @@ export type {
   AppendOptions,
   AppendProgress,
   Chunk,
+  DiagnosticsMessages,
+  Distribution,
   Encoding,
   Head,
   Log,

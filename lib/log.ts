@@ -1,11 +1,12 @@
 /** An open log: checks arguments, keeps its state, and hands each call to the writer, a reader or the addon. */
 import type { WritableStream } from 'node:stream/web'
 import { appendAll } from './append-all.js'
+import { isWatched, publish } from './diagnostics.js'
 import type { Codec } from './encoding.js'
 import { closedError, failedError, fromNative, prunedError, type VarveError } from './errors.js'
 import { EXIT_TIMEOUT } from './exit.js'
 import { Growth } from './growth.js'
-import type { NativeChunk, NativeError, NativeOpened, NativeReadRequest } from './native.js'
+import type { NativeChunk, NativeDistribution, NativeError, NativeOpened, NativeReadRequest } from './native.js'
 import {
   appendOptions,
   bag,
@@ -24,6 +25,7 @@ import type {
   AppendAllOptions,
   AppendOptions,
   AppendProgress,
+  Distribution,
   Head,
   Log,
   LogRecord,
@@ -77,6 +79,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     this.#writer = new Writer(session, settings.codec, { ...settings, ...opened })
     this.#growth = new Growth(session)
     session.addLog(opened.log, this)
+    publish('varve:open', { log: this })
   }
 
   get head(): Head {
@@ -180,7 +183,15 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
 
   stats(): Stats {
     this.#assertOpen()
-    return { ...this.#session.binding.stats(this.#handle), pendingBytes: this.pendingBytes }
+    const { groupRecords, syncMicros, ...counters } = this.#session.binding.stats(this.#handle)
+    const { pendingBytes, end, mark } = this.#writer
+    return {
+      ...counters,
+      pendingBytes,
+      pendingRecords: end - mark.size,
+      groupRecords: distribution(groupRecords),
+      syncMicros: distribution(syncMicros),
+    }
   }
 
   close(): Promise<void> {
@@ -196,14 +207,18 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   // What follows is for the session and for readers.
 
   durable(size: number, hash: Uint8Array): void {
+    const records = size - this.#writer.mark.size
     this.#writer.durable(size, hash)
     this.#growth.grown()
+    if (isWatched('varve:group') && records > 0 && !this.#readOnly) publish('varve:group', { log: this, records })
   }
 
   failed(error: NativeError): void {
     this.#writer.failed(error)
     const { failure } = this
-    if (failure !== undefined) this.#growth.ended(failedError(this.location, failure))
+    if (failure === undefined) return
+    this.#growth.ended(failedError(this.location, failure))
+    publish('varve:failed', { log: this, error: failure })
   }
 
   exiting(): void {
@@ -277,8 +292,9 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
       error = failure as Error
       this.#closed(error)
     }
+    if (this.#writer.lost && this.failure !== undefined) error ??= failedError(this.location, this.failure)
+    publish('varve:close', error === undefined ? { log: this } : { log: this, error })
     if (error !== undefined) throw error
-    if (this.#writer.lost && this.failure !== undefined) throw failedError(this.location, this.failure)
   }
 
   #closed(error: Error | undefined): void {
@@ -295,4 +311,8 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   #assertOpen(): void {
     if (this.#state !== 'open') throw closedError(this.location)
   }
+}
+
+function distribution({ bounds, counts, ...rest }: NativeDistribution): Distribution {
+  return { ...rest, buckets: bounds.map((le, index) => ({ le, count: counts[index]! })) }
 }

@@ -5,7 +5,6 @@
  * The addon calls `onEvents` (set by `connect`) when events wait; the facade then calls `drain()` until empty.
  * Nothing here throws for what a disk, a file or an argument can cause: errors are values (`NativeError`).
  */
-
 /** An error as it crosses the boundary; lib/errors.ts turns it into what users see. */
 export interface NativeError {
   code: string // a VarveErrorCode, 'VARVE_INVALID' or 'ABORTED'
@@ -95,12 +94,23 @@ export type NativeEvent =
   /** Progress of a verify. */
   | { type: 'progress'; request: number; bytes: number; totalBytes: number }
 
+export interface NativeDistribution {
+  count: number
+  sum: number
+  p50: number
+  p99: number
+  max: number
+  bounds: number[] // of the buckets, inclusive
+  counts: number[] // of values up to each bound
+}
+
 export interface NativeStats {
   records: number
   groups: number
   payloadBytes: number
   storedBytes: number
-  syncMicros: { p50: number; p99: number; max: number }
+  groupRecords: NativeDistribution
+  syncMicros: NativeDistribution
 }
 
 export interface Binding {

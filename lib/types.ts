@@ -366,7 +366,7 @@ export interface SegmentInfo {
   readonly sealed: boolean
 }
 
-/** Counters since the log was opened. */
+/** Counters since the log was opened, and what waits now. */
 export interface Stats {
   /** Records made durable. */
   readonly records: number
@@ -378,6 +378,44 @@ export interface Stats {
   readonly storedBytes: number
   /** As `log.pendingBytes`. */
   readonly pendingBytes: number
-  /** How long syncs took, microseconds. */
-  readonly syncMicros: { readonly p50: number; readonly p99: number; readonly max: number }
+  /** Records accepted and not yet durable: the depth of the queue. */
+  readonly pendingRecords: number
+  /** Records in each group. */
+  readonly groupRecords: Distribution
+  /** How long syncs took, whole microseconds. */
+  readonly syncMicros: Distribution
+}
+
+/** How values are spread; a cumulative histogram, as Prometheus and OpenTelemetry take it. */
+export interface Distribution {
+  /** How many values. */
+  readonly count: number
+  /** All together; `sum / count` is the mean. */
+  readonly sum: number
+  /** Median, at most 6 % too high. */
+  readonly p50: number
+  /** 99th percentile, at most 6 % too high. */
+  readonly p99: number
+  /** Largest. */
+  readonly max: number
+  /** How many values were at most `le`. Always the same bounds, each twice the one before plus 1. */
+  readonly buckets: readonly { readonly le: number; readonly count: number }[]
+}
+
+/**
+ * What is published on `node:diagnostics_channel`, by the channel's name. A subscriber runs at once, on this thread, and
+ * should be quick; what it throws is an uncaught exception and does not reach the log.
+ */
+export interface DiagnosticsMessages {
+  /** A log was opened, before `open` resolves. */
+  'varve:open': { readonly log: Log<any, any> }
+  /**
+   * Records became durable, and the promises of their appends are resolved. `records` of them since the last message, in
+   * one group or in several. For everything else ask `log.stats()`.
+   */
+  'varve:group': { readonly log: Log<any, any>; readonly records: number }
+  /** The log stopped: `error` is `log.failure`. */
+  'varve:failed': { readonly log: Log<any, any>; readonly error: VarveError }
+  /** The log was closed; `error` if something could not be made durable. It has no `stats()` any more. */
+  'varve:close': { readonly log: Log<any, any>; readonly error?: Error }
 }

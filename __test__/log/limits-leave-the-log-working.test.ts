@@ -68,14 +68,3 @@ test('expectedOffset: of two writers that compete for an offset one gets it', as
   })
   expect(log.head.size).toBe(1)
 })
-
-test('stats count what was made durable', async () => {
-  const log = await openLog<string>(newPath(), { encoding: 'utf8' })
-  await log.appendBatch(['four', 'more'])
-  await log.append('5 bytes')
-  const stats = log.stats()
-  expect(stats).toMatchObject({ records: 3, payloadBytes: 15, pendingBytes: 0 })
-  expect(stats.groups).toBeGreaterThanOrEqual(2)
-  expect(stats.storedBytes).toBeGreaterThan(0)
-  expect(stats.syncMicros.max).toBeGreaterThanOrEqual(stats.syncMicros.p50)
-})

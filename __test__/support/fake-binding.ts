@@ -216,6 +216,7 @@ export class FakeBinding implements Binding {
   }
 
   stats(): NativeStats {
-    return { records: 0, groups: 0, payloadBytes: 0, storedBytes: 0, syncMicros: { p50: 0, p99: 0, max: 0 } }
+    const nothing = { count: 0, sum: 0, p50: 0, p99: 0, max: 0, bounds: [], counts: [] }
+    return { records: 0, groups: 0, payloadBytes: 0, storedBytes: 0, groupRecords: nothing, syncMicros: nothing }
   }
 }

@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Outcome<Report> {
     outcome?;
     let records = batches * size as u64;
     let stats = log.stats();
-    let group = stats.stored_bytes as f64 / stats.groups as f64;
+    let group = stats.stored_bytes as f64 / stats.groups() as f64;
     Ok(Report::new(records as f64 / time.as_secs_f64(), records, cpu).with("groupBytes", group))
 }
 

@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{Either, Object, Undefined};
 use napi_derive::napi;
 use varve_core::error::{Error, Result};
 use varve_core::host::Class;
-use varve_core::stats::{Latencies, Stats};
+use varve_core::stats::{Bucket, Distribution, Stats};
 
 use crate::environment::Environment;
 use crate::errors;
@@ -107,15 +107,32 @@ pub fn cancel(env: Env, request: i64) -> napi::Result<()> {
     Environment::with(&env, |environment| environment.requests.cancel(request))
 }
 
-/// Latencies in microseconds.
+/// As in lib/native.ts.
 #[napi(object, object_from_js = false)]
-pub struct NativeLatencies {
+pub struct NativeDistribution {
+    /// How many values.
+    pub count: f64,
+    /// All together.
+    pub sum: f64,
     /// Median.
     pub p50: f64,
     /// 99th percentile.
     pub p99: f64,
-    /// Longest.
+    /// Largest.
     pub max: f64,
+    /// Upper bounds of the buckets, inclusive.
+    pub bounds: Vec<f64>,
+    /// Values up to each bound. Two arrays of numbers: an object for each bucket took 40 µs in all.
+    pub counts: Vec<f64>,
+}
+
+impl From<Distribution> for NativeDistribution {
+    fn from(Distribution { count, sum, p50, p99, max, buckets }: Distribution) -> Self {
+        let pair = |Bucket { at_most, count }| (number(at_most), number(count));
+        let (bounds, counts) = buckets.into_iter().map(pair).unzip();
+        let [count, sum, p50, p99, max] = [count, sum, p50, p99, max].map(number);
+        Self { count, sum, p50, p99, max, bounds, counts }
+    }
 }
 
 /// As in lib/native.ts.
@@ -129,23 +146,24 @@ pub struct NativeStats {
     pub payload_bytes: f64,
     /// Bytes of frames.
     pub stored_bytes: f64,
-    /// How long syncs took.
-    pub sync_micros: NativeLatencies,
+    /// Records in each group.
+    pub group_records: NativeDistribution,
+    /// How long syncs took, microseconds.
+    pub sync_micros: NativeDistribution,
 }
 
 /// Counters since the log was opened; all zero for a log that is closed.
 #[napi(catch_unwind)]
 pub fn stats(env: Env, log: u32) -> napi::Result<NativeStats> {
     let found = Environment::with(&env, |environment| environment.logs.get(log))?;
-    let Stats { records, groups, payload_bytes, stored_bytes, sync_micros } =
-        found.map_or_else(|_| Stats::default(), |log| log.stats());
-    let Latencies { p50, p99, max } = sync_micros;
+    let stats = found.map_or_else(|_| Stats::default(), |log| log.stats());
     Ok(NativeStats {
-        records: number(records),
-        groups: number(groups),
-        payload_bytes: number(payload_bytes),
-        stored_bytes: number(stored_bytes),
-        sync_micros: NativeLatencies { p50: number(p50), p99: number(p99), max: number(max) },
+        records: number(stats.records),
+        groups: number(stats.groups()),
+        payload_bytes: number(stats.payload_bytes),
+        stored_bytes: number(stats.stored_bytes),
+        group_records: stats.group_records.into(),
+        sync_micros: stats.sync_micros.into(),
     })
 }
 

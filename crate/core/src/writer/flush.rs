@@ -127,7 +127,8 @@ impl Flusher {
             }
             self.count(part);
         }
-        self.counters.lock().groups += 1;
+        let records = group.iter().map(|part| part.records).sum();
+        self.counters.lock().group_records.record(records);
         // The segment before is sealed once this returns, and a sealed segment promises a successor.
         let must_sync = sealable.is_some() && !planted(Bug::SealedBeforeSuccessor);
         if planted(Bug::AcknowledgedBeforeSync) {
@@ -164,7 +165,7 @@ impl Flusher {
             self.write_live_mark(log)?;
         }
         self.sync_active()?;
-        self.counters.lock().sync_micros.record(started.elapsed());
+        self.counters.lock().sync_micros.record_micros(started.elapsed());
         self.synced = self.written;
         self.write_live_mark(log)
     }
