@@ -1,8 +1,10 @@
 /** Each example runs by one command, and leaves what it promises. */
+import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { open } from 'varve'
 import { expect, test } from 'vitest'
 import { Child } from '../support/child.js'
+import { nodeWithSqlite } from '../support/newer-node.js'
 import { newPath } from '../support/temp.js'
 
 const examples = resolve(__dirname, '../../examples')
@@ -49,3 +51,20 @@ test('worker threads append to logs of their own', async () => {
   expect(ended.lines[0]).toBe('3 workers appended 5000, 5000, 5000 records')
   expect(ended.lines[1]).toMatch(/^15000 records verified; the newest came from worker [012]$/)
 })
+
+test('the outbox gives every committed order to the log exactly once, however often it is killed', context => {
+  const node = nodeWithSqlite()
+  if (node === undefined) return context.skip('needs node:sqlite, and npm has no newer Node for this system')
+  const { status, stdout, stderr } = spawnSync(node, [join(examples, 'outbox/demo.mjs'), newPath()], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+  })
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  const [, orders, events] = /^10 kills, (\d+) orders committed, (\d+) events in the log$/m.exec(stdout)!
+  expect(orders).toBe(events)
+  expect(Number(orders)).toBeGreaterThan(1_000)
+  expect(stdout).toContain(
+    'exactly once and in order: true; every order that was reported is there: true; verified: true',
+  )
+}, 180_000)
