@@ -42,14 +42,23 @@ export type VarveErrorCode =
 
 /** What a `VarveError` carries besides code and message. */
 export interface VarveErrorDetails {
+  /** See `VarveError.outcome`. */
   readonly outcome?: 'none' | 'unknown'
+  /** See `VarveError.path`. */
   readonly path?: string
+  /** See `VarveError.segment`. */
   readonly segment?: string
+  /** See `VarveError.position`. */
   readonly position?: number
+  /** See `VarveError.offset`. */
   readonly offset?: number
+  /** See `VarveError.expected`. */
   readonly expected?: unknown
+  /** See `VarveError.found`. */
   readonly found?: unknown
+  /** See `VarveError.progress`. */
   readonly progress?: AppendProgress
+  /** See `VarveError.cause`. */
   readonly cause?: Error
 }
 
@@ -71,7 +80,7 @@ export class VarveError extends Error {
   declare readonly expected?: unknown
   /** What was there. */
   declare readonly found?: unknown
-  /** For `appendAll`: what is durable of it. */
+  /** For `appendAll` and streams: what is durable of it. */
   declare readonly progress?: AppendProgress
   /**
    * For `VARVE_IO` the system's error with `code` (`'ENOSPC'` …), `errno` and `syscall`; for `VARVE_FAILED` the error

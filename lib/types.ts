@@ -67,14 +67,23 @@ export interface Encoding<In, Out = In> {
  * no dependency is needed.
  */
 export interface StandardSchema<In = unknown, Out = In> {
+  /** Where the specification puts it. */
   readonly '~standard': {
+    /** Of the specification. */
     readonly version: 1
     /** Name of the library. */
     readonly vendor: string
     /** Gives `{ value }`, or `{ issues }` with messages and paths. A promise is a `TypeError` here. */
     readonly validate: (value: unknown) => any
     /** For TypeScript alone. */
-    readonly types?: { readonly input: In; readonly output: Out } | undefined
+    readonly types?:
+      | {
+          /** What `validate` takes. */
+          readonly input: In
+          /** What it gives. */
+          readonly output: Out
+        }
+      | undefined
   }
 }
 
@@ -102,7 +111,8 @@ export interface Receipt {
   readonly count: number
   /** The log's head after the group that this append was in: `size >= offset + count`. Made when first read. */
   readonly head: Head
-  toJSON(): { offset: number; count: number; head: Head }
+  /** The three facts as a plain object, for `JSON.stringify` and loggers. */
+  toJSON(): Pick<Receipt, 'offset' | 'count' | 'head'>
 }
 
 /** One record as read. */
@@ -119,7 +129,7 @@ export interface LogRecord<T> {
 export interface Log<In, Out = In> extends AsyncDisposable {
   /** Absolute path of the log's folder; of a log in memory a name such as `'memory:1'`. */
   readonly location: string
-  /** The durable end of the log. With `readOnly`, as of the last read. */
+  /** The durable end of the log; the next append gets at least this `size` as its offset. With `readOnly`, as of the last read. */
   readonly head: Head
   /** First offset still there; 0 as long as nothing removes records. */
   readonly firstOffset: number
@@ -165,25 +175,33 @@ export interface Log<In, Out = In> extends AsyncDisposable {
   /** Resolves when `pendingBytes` is at most `maxPendingBytes`; at once if it is, also on a log that was closed or failed. */
   drained(options?: { signal?: AbortSignal }): Promise<void>
   /**
-   * Resolves when everything appended before it is on the device, with `durability: 'os'` too. With `readOnly` there is
-   * nothing to do. Rejects with `VARVE_IO`, `VARVE_FAILED` or `VARVE_CLOSED`.
+   * Resolves when everything appended before it is on the device, with `durability: 'os'` too, and gives the head then.
+   * With `readOnly` there is nothing to do. Rejects with `VARVE_IO`, `VARVE_FAILED` or `VARVE_CLOSED`.
    */
   flush(): Promise<Head>
   /**
    * The same, blocking the event loop for at most 5 seconds: for `process.on('exit')` and crash handlers only. The promises
-   * of appends still resolve later, from the event loop.
+   * of appends still resolve later, from the event loop. Throws what `flush` rejects with; after 5 seconds `VARVE_IO` with
+   * the cause `ETIMEDOUT`.
    */
   flushSync(): void
 
-  /** One record; `undefined` at or past the head; `VARVE_PRUNED` below `firstOffset`. */
+  /**
+   * One record; `undefined` at or past the head. Rejects with `VARVE_PRUNED` below `firstOffset`, with `VARVE_CORRUPT` when
+   * its frame is damaged, with `VARVE_IO` or `VARVE_CLOSED`, and with what the encoding throws.
+   */
   get(offset: number): Promise<LogRecord<Out> | undefined>
-  /** Records up to the head at the first pull. */
+  /**
+   * Records up to the head at the first pull, one by one (`for await`), in chunks, or as an array. Nothing is read before the
+   * first pull, which rejects, as every later one, as `get` does.
+   */
   read(options?: ReadOptions): Reader<Out>
   /**
    * Records as they become durable, in order, without a gap or a duplicate, and without end: first those that are there
    * from `from` on, read in chunks, then each one as it comes. A record appended in this process arrives together with its
    * receipt; one that another process appends (`readOnly`) within 50 ms, also after that process was killed and came
-   * back. While it waits for a record, it keeps the process alive. What the consumer has not taken yet stays in
+   * back; with `durability: 'os'` once that process has synced it (`flush`, a rotation, `close`). While it waits for
+   * a record, it keeps the process alive. What the consumer has not taken yet stays in
    * the files, so a slow one costs no memory.
    *
    * The iteration ends, without an error, when it is left (`break`, `return()`) and when this log is closed; records that it
@@ -195,9 +213,12 @@ export interface Log<In, Out = In> extends AsyncDisposable {
   /** Offset of the first record with `time >= ms` (the head's size if there is none). */
   offsetAt(ms: number | Date): Promise<number>
 
-  /** Recomputes everything from the files. Resolves also when the log is damaged: look at `ok`. */
+  /**
+   * Recomputes everything from the files, up to the head now. Resolves also when the log is damaged: look at `ok`. Rejects
+   * with `VARVE_IO`, and with `VARVE_CLOSED` when the log is closed meanwhile.
+   */
   verify(options?: VerifyOptions): Promise<VerifyReport>
-  /** Counters since the log was opened. */
+  /** Counters since the log was opened. With `readOnly` they stay 0. Throws `VARVE_CLOSED`. */
   stats(): Stats
   /**
    * Takes no more appends, makes the accepted ones durable, resolves their promises, releases the lock. Rejects if
@@ -216,7 +237,7 @@ export interface AppendOptions {
 
 /** Options of `appendAll`. */
 export interface AppendAllOptions {
-  /** Stops taking from the source. */
+  /** Stops taking from the source, also one that is stuck. */
   signal?: AbortSignal
   /** Called after each group that became durable. What it throws ends the call as an error of the source does. */
   onProgress?(progress: AppendProgress): void
@@ -292,7 +313,7 @@ export interface VerifyOptions {
   expectHead?: Head
   /** Stops it: rejects with `signal.reason`. */
   signal?: AbortSignal
-  /** Called from time to time. */
+  /** Called from time to time, with bytes of files. What it throws ends the verification, which rejects with it. */
   onProgress?(progress: { bytes: number; totalBytes: number }): void
 }
 
@@ -304,7 +325,10 @@ export interface VerifyReport {
   readonly records: number
   /** Bytes of files checked. */
   readonly bytes: number
-  /** `'secret'` and `'receipt'` say what the result rests on besides the files themselves. */
+  /**
+   * What the result rests on. `'internal'`: the files agree with one another. `'secret'`: so do the seals, which nobody makes
+   * without the secret. `'receipt'`: the log contains `expectHead`, which was kept elsewhere.
+   */
   readonly established: 'internal' | 'secret' | 'receipt'
   /** The head recomputed. */
   readonly head: Head
@@ -314,7 +338,9 @@ export interface VerifyReport {
 
 /** One thing that is wrong, and where. */
 export interface Problem {
+  /** Mostly `'VARVE_CORRUPT'`. */
   readonly code: VarveErrorCode
+  /** What is wrong, for people. */
   readonly message: string
   /** Name of the file. */
   readonly segment?: string
@@ -322,7 +348,9 @@ export interface Problem {
   readonly position?: number
   /** Offset of the (first) record concerned. */
   readonly offset?: number
+  /** What should be there. */
   readonly expected?: string
+  /** What is there. */
   readonly found?: string
 }
 
@@ -340,19 +368,28 @@ export interface Recovery {
 
 /** What `inspect` tells, from headers and footers only. */
 export interface LogInfo {
+  /** The end of the log; of records that a writer has not stated to be durable it knows nothing. */
   readonly head: Head
+  /** First offset still there. */
   readonly firstOffset: number
   /** Name of the encoding. */
   readonly encoding: string
   /** Whether the log was created with a secret. */
   readonly keyed: boolean
   /** Who has it open for writing, if somebody has. */
-  readonly lockedBy?: { pid: number; host: string }
+  readonly lockedBy?: {
+    /** Process id. */
+    pid: number
+    /** Name of the machine. */
+    host: string
+  }
+  /** Lowest offset first. */
   readonly segments: readonly SegmentInfo[]
 }
 
 /** One segment's file, as `inspect` sees it. */
 export interface SegmentInfo {
+  /** Name of the file. */
   readonly file: string
   /** Offset of its first record. */
   readonly firstOffset: number
@@ -399,7 +436,12 @@ export interface Distribution {
   /** Largest. */
   readonly max: number
   /** How many values were at most `le`. Always the same bounds, each twice the one before plus 1. */
-  readonly buckets: readonly { readonly le: number; readonly count: number }[]
+  readonly buckets: readonly {
+    /** Upper bound, inclusive. */
+    readonly le: number
+    /** Values at most that. */
+    readonly count: number
+  }[]
 }
 
 /**
@@ -408,14 +450,32 @@ export interface Distribution {
  */
 export interface DiagnosticsMessages {
   /** A log was opened, before `open` resolves. */
-  'varve:open': { readonly log: Log<any, any> }
+  'varve:open': {
+    /** The log. */
+    readonly log: Log<any, any>
+  }
   /**
    * Records became durable, and the promises of their appends are resolved. `records` of them since the last message, in
    * one group or in several. For everything else ask `log.stats()`.
    */
-  'varve:group': { readonly log: Log<any, any>; readonly records: number }
+  'varve:group': {
+    /** The log. */
+    readonly log: Log<any, any>
+    /** Records since the last message. */
+    readonly records: number
+  }
   /** The log stopped: `error` is `log.failure`. */
-  'varve:failed': { readonly log: Log<any, any>; readonly error: VarveError }
+  'varve:failed': {
+    /** The log. */
+    readonly log: Log<any, any>
+    /** What stopped it. */
+    readonly error: VarveError
+  }
   /** The log was closed; `error` if something could not be made durable. It has no `stats()` any more. */
-  'varve:close': { readonly log: Log<any, any>; readonly error?: Error }
+  'varve:close': {
+    /** The log. */
+    readonly log: Log<any, any>
+    /** What `close` rejects with, if it does. */
+    readonly error?: Error
+  }
 }

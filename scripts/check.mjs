@@ -19,6 +19,7 @@ const checks = [
     () => runs(node, binOf('@biomejs/biome', 'biome'), 'check', '--error-on-warnings', '.'),
   ],
   ['types', () => runs(node, binOf('typescript', 'tsc'), '--project', 'tsconfig.check.json')],
+  ['API documentation', () => runs(node, binOf('typedoc'), '--emit', 'none', '--logLevel', 'Warn')],
   ['links in the docs', () => runs(node, 'scripts/links.mjs')],
   ['workflows', () => runs(node, 'scripts/workflows.mjs')],
   ['crates: licences, sources, advisories', checkCrates],
