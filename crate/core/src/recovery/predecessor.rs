@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
-use crate::chain::{self, Chain, Stop};
+use crate::chain::{self, Stop};
 use crate::disk::{Access, Disk};
 use crate::error::{Damage, Error, Result, hex};
-use crate::format::{FRAMES_START, Mark};
+use crate::format::{FRAMES_START, IndexEntry, Mark};
 use crate::hash::Keys;
 use crate::planted::{Bug, planted};
 use crate::repair;
@@ -22,8 +22,8 @@ pub struct Before {
     frames_end: u64,
     /// It has a sound footer, so its successor was durable, whatever became of the index.
     pub has_footer: bool,
-    /// The state at the end of its frames, if it is still to be sealed. Boxed for its size.
-    unsealed: Option<Box<Chain>>,
+    /// What index and footer will state, if they are still to be written.
+    unsealed: Option<(Summary, Vec<IndexEntry>)>,
 }
 
 impl Before {
@@ -32,36 +32,16 @@ impl Before {
         self.unsealed.is_some()
     }
 
-    /// Seals it, if that is still to be done. A footer that is there is written again, unless `known_durable`.
+    /// Seals it, if that is still to be done. A footer that is there is written again, unless it is `known_durable`.
     pub fn seal(&self, keys: &Keys, known_durable: bool) -> Result<()> {
-        let Segment { file, path, .. } = &self.segment;
-        if let Some(chain) = &self.unsealed {
-            return self.seal_behind(chain, keys);
-        }
-        if !known_durable {
-            repair::rewrite(&**file, path, self.frames_end, self.segment.len)?;
+        let Segment { file, path, frame_key, len, .. } = &self.segment;
+        if let Some((summary, index)) = &self.unsealed {
+            // Its frames are durable: the successor's header, which states where they end, was written after their sync.
+            sealing::seal(&**file, path, keys, frame_key, summary, index)?;
+        } else if !known_durable {
+            repair::rewrite(&**file, path, self.frames_end, *len)?;
             file.sync_all().map_err(|error| Error::io("fsync", path, error))?;
         }
-        Ok(())
-    }
-
-    fn seal_behind(&self, chain: &Chain, keys: &Keys) -> Result<()> {
-        let before = &self.segment;
-        let index = if chain.walked_from == FRAMES_START {
-            chain.index.clone()
-        } else {
-            before.walk_index(FRAMES_START, chain.position)?
-        };
-        let summary = Summary {
-            segment: before.number,
-            frames_end: chain.position,
-            first_offset: before.header.first_offset,
-            end_offset: chain.replay.peaks.size(),
-            last_time: chain.replay.last_time,
-            head: chain.replay.peaks.head(keys),
-        };
-        // Its frames are durable: the successor's header, which states where they end, was written after their sync.
-        sealing::seal(&*before.file, &before.path, keys, &before.frame_key, &summary, &index)?;
         Ok(())
     }
 }
@@ -111,19 +91,36 @@ pub fn look(
     let marks: Vec<Mark> = before.slot_mark()?.into_iter().collect();
     let chain = chain::walk(&before, keys, &marks, end)?;
     // Its successor's header attests everything in it, so any damage is loss of what was durable.
+    let damaged = |what: &str, position: u64, offset: u64| {
+        let damage = Damage::new(format!("the segment is damaged before its end: {what}"), &before.path);
+        Error::corrupt(damage.at(position).offset(offset))
+    };
+    let size = chain.replay.peaks.size();
+    let head = chain.replay.peaks.head(keys);
     if chain.position != end || chain.stop != Stop::End {
-        let offset = chain.replay.peaks.size();
-        let damage =
-            Damage::new(format!("the segment is damaged before its end: {}", stop_words(&chain.stop)), &before.path);
-        return Err(Error::corrupt(damage.at(chain.stopped_at).offset(offset)));
+        return Err(damaged(&stop_words(&chain.stop), chain.stopped_at, size));
     }
-    if chain.replay.peaks.size() != active.header.first_offset || chain.replay.peaks.head(keys) != active.header.head {
-        let found = format!("{}:{}", chain.replay.peaks.size(), hex(&chain.replay.peaks.head(keys)));
+    if size != active.header.first_offset || head != active.header.head {
+        let found = format!("{size}:{}", hex(&head));
         let expected = format!("{}:{}", active.header.first_offset, hex(&active.header.head));
         return disagree("the segment's head is not the one that the next segment starts from", expected, found);
     }
+    let mut index = Vec::new();
+    if chain.walked_from > FRAMES_START {
+        // Now, not when it is written: damage is found before anything is changed.
+        index = before.walk_index(FRAMES_START, chain.walked_from)?;
+    }
+    index.extend(chain.index);
+    let summary = Summary {
+        segment: number,
+        frames_end: end,
+        first_offset: before.header.first_offset,
+        end_offset: size,
+        last_time: chain.replay.last_time,
+        head,
+    };
     let has_footer = footer.is_some();
-    Ok(Some(Before { segment: before, frames_end: end, has_footer, unsealed: Some(Box::new(chain)) }))
+    Ok(Some(Before { segment: before, frames_end: end, has_footer, unsealed: Some((summary, index)) }))
 }
 
 fn stop_words(stop: &Stop) -> String {

@@ -141,7 +141,7 @@ fn refused(error: &Error) -> Row {
         Row::Foreign
     } else if starts(&["the footer disagrees with the next segment"]) {
         Row::Disagree
-    } else if starts(&["the segment is damaged before its end"]) {
+    } else if starts(&["the segment is damaged before its end", "no frame where one must be"]) {
         Row::UnsealedDamaged
     } else if starts(&[
         "the frame does not continue",

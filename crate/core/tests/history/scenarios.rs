@@ -6,8 +6,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use varve_core::disk::sim::{Call, CrashChoice, Fault, LengthFate, Rule, SectorFate};
 use varve_core::error::{Error, Result};
+use varve_core::format::SegmentHeader;
 use varve_core::log::{Listener, Log};
-use varve_core::options::{Compression, Options};
+use varve_core::options::{Compression, Options, Tuning};
 use varve_core::reader::ReadRequest;
 use varve_core::simulation::SimWorld;
 use varve_core::verify::{VerifyOptions, verify_dir};
@@ -224,6 +225,35 @@ fn a_footer_over_a_lost_index_still_promises_a_durable_successor() {
     let refused = open_with(&world, options()).err().expect("the first group of the second segment was durable");
     assert_eq!(refused.code(), "VARVE_CORRUPT", "{refused}");
     assert!(!problems(&world).is_empty());
+}
+
+#[test]
+fn damage_before_the_state_frame_of_an_unsealed_segment_is_refused_before_anything_is_changed() {
+    let world = SimWorld::new(10);
+    let tuning = Tuning { state_bytes: 3000, ..Tuning::default() };
+    let log = open_with(&world, Options { tuning, ..options() }).unwrap();
+    for byte in 0..40 {
+        append(&world, &log, &[vec![byte; 400]]);
+    }
+    // The quiet moment: a slot in page 0 names the last state frame, and recovery rehashes from there.
+    world.executor.run_all();
+    append(&world, &log, &[vec![b'a'; 50_000]]);
+    drop(log);
+    let world = world.crash_with(&CrashChoice::keep_all());
+    let (first, mut second) = (world.disk.read_file(&segment(1)).unwrap(), world.disk.read_file(&segment(2)).unwrap());
+    let frames_end = SegmentHeader::parse(&second).unwrap().predecessor_end as usize;
+    // Not sealed yet, and rot in the first frame's header. The second segment has a tail to be cut.
+    world.disk.write_file(&segment(1), &first[..frames_end]).unwrap();
+    world.disk.flip_bit(&segment(1), 4100 * 8).unwrap();
+    second.extend([7; 100]);
+    world.disk.write_file(&segment(2), &second).unwrap();
+    let files = |world: &SimWorld| -> Vec<_> {
+        world.disk.paths().into_iter().map(|path| (world.disk.read_file(&path).unwrap(), path)).collect()
+    };
+    let before = files(&world);
+    let refused = open_with(&world, options()).err().expect("durable records are damaged");
+    assert_eq!(refused.code(), "VARVE_CORRUPT", "{refused}");
+    assert!(files(&world) == before, "a refused open changes nothing");
 }
 
 #[test]
