@@ -10,6 +10,7 @@ mod reference;
 mod rot;
 mod run;
 mod scenarios;
+mod stray;
 mod user;
 mod verified;
 mod watch;

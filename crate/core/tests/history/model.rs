@@ -39,6 +39,8 @@ pub struct Model {
     pub failed: Option<&'static str>,
     /// Faults are armed in this opening.
     pub faulty: bool,
+    /// A transfer went astray in this opening: durable records may be refused as damaged.
+    pub stray: bool,
     /// What went against the oracle.
     pub violations: Vec<String>,
     /// Flushes and closes: (answers, outcome).

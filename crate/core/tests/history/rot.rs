@@ -51,11 +51,11 @@ impl History {
         let sound = self.files();
         let Some(where_) = self.strike(rot) else { return Ok(()) };
         self.note(|| format!("{rot:?}: {where_}"));
-        let before = self.files();
         // One stray write over marks and records at once takes the statement along with what it states.
+        let after = self.files();
         let slots = |bytes: &Vec<u8>| bytes.get(3072..4096).map(<[u8]>::to_vec);
         let marks_hit =
-            rot == Rot::Misdirected && sound.iter().any(|(path, bytes)| slots(bytes) != slots(&before[path]));
+            rot == Rot::Misdirected && sound.iter().any(|(path, bytes)| slots(bytes) != slots(&after[path]));
         let least = {
             let model = self.model.lock();
             match rot {
@@ -67,27 +67,44 @@ impl History {
                 _ => 0,
             }
         };
+        let what = format!("{rot:?} at {where_}");
+        let Some(log) = self.open_damaged(&what, least)? else { return Ok(()) };
+        let size = log.head().size;
+        let told = rot != Rot::Bit || size >= whole || log.cut().is_some();
+        ensure!(told, "{what}: {size} of {whole}, nothing told");
+        self.facts.count(if size < whole { "rot cut" } else { "rot outside of what opening reads" });
+        Ok(())
+    }
+
+    /// Opens files in which `what` happened. They are refused and left as they are, or the log has at least `least`
+    /// records; whatever it returns is what was appended; and where `verify` finds nothing, all of it is returned.
+    pub fn open_damaged(&mut self, what: &str, least: u64) -> Result<Option<Log>, String> {
+        let report = self.report().map_err(|error| format!("{what}: {error}"))?;
+        let sound = report.filter(|report| report.ok);
+        let before = self.files();
         let options = self.options(None);
         let host = self.host();
         let opened = Log::open(host, &self.dir, options, Arc::new(Ear(Arc::clone(&self.model))));
         match opened {
             Err(Error::Corrupt(damage)) => {
-                self.facts.count("rot refused");
+                self.facts.count("damage refused");
                 self.note(|| format!("refused: {damage}"));
-                self.ensure_unchanged(&before, &Error::Corrupt(damage))
+                ensure!(sound.is_none(), "{what}: verify finds nothing, and the log is refused: {damage}");
+                self.ensure_unchanged(&before, &Error::Corrupt(damage))?;
+                Ok(None)
             }
-            Err(error) => Err(format!("{rot:?} at {where_}: {error} ({})", error.code())),
+            Err(error) => Err(format!("{what}: {error} ({})", error.code())),
             Ok(log) => {
                 let size = log.head().size;
-                self.note(|| format!("opened: {size} records of {whole}, cut {:?}", log.cut()));
-                ensure!(size >= least, "{rot:?} at {where_}: {size} records left of {least} attested");
-                let cut = size < whole;
-                ensure!(
-                    rot != Rot::Bit || !cut || log.cut().is_some(),
-                    "{rot:?} at {where_}: {size} of {whole}, nothing told"
-                );
-                self.facts.count(if cut { "rot cut" } else { "rot outside of what opening reads" });
-                self.read_despite_rot(&log)
+                self.note(|| format!("opened: {size} records, cut {:?}", log.cut()));
+                ensure!(size >= least, "{what}: {size} records left of {least} attested");
+                let refused = self.read_despite_damage(&log)?;
+                if let Some(report) = sound {
+                    self.facts.count("damage that verify need not find");
+                    ensure!(report.head.size == size, "{what}: {} records verified, {size} opened", report.head.size);
+                    ensure!(refused == 0, "{what}: verify finds nothing, and {refused} reads are refused");
+                }
+                Ok(Some(log))
             }
         }
     }
@@ -110,7 +127,8 @@ impl History {
         let Some(where_) = self.strike(rot) else { return Ok(()) };
         self.note(|| format!("{rot:?} under an open log: {where_}"));
         self.facts.count("rot under an open log");
-        self.read_despite_rot(&log)
+        self.read_despite_damage(&log)?;
+        Ok(())
     }
 
     fn strike(&mut self, rot: Rot) -> Option<String> {
@@ -165,8 +183,9 @@ impl History {
         }
     }
 
-    /// Every record is right, or refused.
-    fn read_despite_rot(&mut self, log: &Log) -> Result<(), String> {
+    /// Every record is right, or refused; says how often one was.
+    pub fn read_despite_damage(&mut self, log: &Log) -> Result<u64, String> {
+        let mut refused = 0;
         let size = log.head().size;
         let mut model = self.model.lock();
         ensure!(size <= model.size(), "{size} records, only {} were submitted", model.size());
@@ -188,14 +207,15 @@ impl History {
                 }
                 Err(Error::Corrupt(_)) => {
                     self.facts.count("damaged frames refused by reading");
+                    refused += 1;
                     from += 1 + self.rng.below(20);
                 }
                 // A file that is gone or too short is not there to be read.
-                Err(Error::Io { .. }) => from += 20,
+                Err(Error::Io { .. }) => (from, refused) = (from + 20, refused + 1),
                 Err(error) => return Err(format!("reading {from}: {error} ({})", error.code())),
             }
         }
-        Ok(())
+        Ok(refused)
     }
 }
 

@@ -8,10 +8,12 @@ use parking_lot::Mutex;
 use varve_core::disk::sim::{Call, Chaos, Fault, Rule, SimRng};
 use varve_core::disk::{Access, Disk};
 use varve_core::error::{Error, HeadClaim};
+use varve_core::format::SegmentHeader;
 use varve_core::host::{Class, Executor, Host};
 use varve_core::log::Log;
 use varve_core::options::{Compression, Durability, Options, Tuning};
 use varve_core::simulation::SimWorld;
+use varve_core::verify::Report;
 
 use crate::interleave::{Weaver, WovenDisk, WovenEntropy};
 use crate::model::{Ear, Model};
@@ -151,7 +153,14 @@ impl History {
         for number in 0..self.plan.openings {
             self.opening(number)?;
         }
-        if self.model.lock().id.is_some() && self.rng.chance(1, 3) { self.rot_end() } else { self.calm_end() }
+        if self.model.lock().id.is_none() {
+            return self.calm_end();
+        }
+        match self.rng.below(12) {
+            0..4 => self.rot_end(),
+            4 | 5 => self.stray_end(),
+            _ => self.calm_end(),
+        }
     }
 
     pub fn options(&self, expect_head: Option<HeadClaim>) -> Options {
@@ -194,15 +203,24 @@ impl History {
 
     /// Verifies what the last opening left, as it is.
     fn verify_files(&mut self) -> Result<(), String> {
+        let secret = self.plan.options.secret.clone();
+        self.verified = verified::size_of(self.snapshot(), &self.dir, secret)?;
+        Ok(())
+    }
+
+    /// What `verify` says of the files as they are.
+    pub fn report(&self) -> Result<Option<Report>, String> {
+        verified::report(self.snapshot(), &self.dir, self.plan.options.secret.clone())
+    }
+
+    fn snapshot(&self) -> Snapshot {
         let disk = &self.world.disk;
         let identity = |path: &Path| disk.open(path, Access::Read).and_then(|file| file.identity()).unwrap_or(0);
         let files = self.files().into_iter().map(|(path, bytes)| {
             let identity = identity(&path);
             (path, (Arc::new(bytes), identity))
         });
-        let secret = self.plan.options.secret.clone();
-        self.verified = verified::size_of(Snapshot(files.collect()), &self.dir, secret)?;
-        Ok(())
+        Snapshot(files.collect())
     }
 
     /// Sets the faults of this opening.
@@ -425,7 +443,7 @@ impl History {
     }
 
     /// Random calls and random progress.
-    fn use_log(&mut self, log: &Log) -> Result<(), String> {
+    pub fn use_log(&mut self, log: &Log) -> Result<(), String> {
         let calls = self.rng.below(*pick(&mut self.rng.clone(), &[3, 12, 40]));
         let last_act = if self.rng.chance(1, 3) { self.rng.below(calls + 1) } else { u64::MAX };
         for call in 0..calls {
@@ -534,6 +552,7 @@ impl History {
         if dies {
             self.note(|| "== power loss".into());
             self.facts.count("power losses");
+            self.note_rotations();
             let mut rng = self.rng.fork();
             self.world = self.world.crash(&mut rng);
             self.begin_trace();
@@ -551,6 +570,19 @@ impl History {
         Ok(())
     }
 
+    /// Also with durability 'os' a rotation syncs everything before it, and that before a record behind it is acknowledged.
+    fn note_rotations(&mut self) {
+        let files = self.files();
+        let mut model = self.model.lock();
+        for path in segments(&files, &self.dir) {
+            if let Ok(header) = SegmentHeader::parse(&files[&path])
+                && header.first_offset < model.acknowledged
+            {
+                model.synced = model.synced.max(header.first_offset);
+            }
+        }
+    }
+
     /// Somebody else syncs the files, and is told what write-back failed: the log will not be.
     pub fn report_pending_errors(&mut self) {
         for path in self.world.disk.paths() {
@@ -561,14 +593,19 @@ impl History {
         self.set_faulty(false);
     }
 
+    /// Opens while nothing goes wrong.
+    pub fn open_calmly(&mut self) -> Result<Log, String> {
+        loop {
+            // A head may be refused: once more.
+            if let Some(log) = self.open()? {
+                return Ok(log);
+            }
+        }
+    }
+
     /// Opens, appends, closes and reads while nothing goes wrong.
     pub fn close_calmly(&mut self) -> Result<(), String> {
-        let mut opened = self.open()?;
-        while opened.is_none() {
-            // A head was refused: once more.
-            opened = self.open()?;
-        }
-        let Some(log) = opened else { return Ok(()) };
+        let log = self.open_calmly()?;
         let mut user = self.user(&log);
         user.append();
         user.close();

@@ -72,6 +72,7 @@ impl User {
         match outcome {
             Ok(()) => {}
             Err(Error::Io { .. }) if self.may_fail() => {}
+            Err(Error::Corrupt(_)) if self.stray() => {}
             Err(error) => self.model.lock().violate(format!("{:?} failed: {error}", self.intent)),
         }
     }
@@ -79,6 +80,10 @@ impl User {
     /// True when an I/O error is no surprise.
     fn may_fail(&self) -> bool {
         self.model.lock().faulty || self.world.disk.halted()
+    }
+
+    fn stray(&self) -> bool {
+        self.model.lock().stray
     }
 
     fn closing(&self) -> bool {
@@ -274,6 +279,7 @@ impl User {
         match outcome {
             Ok(()) => {}
             Err(Error::Io { .. }) if self.may_fail() => {}
+            Err(Error::Corrupt(_)) if self.stray() => {}
             Err(error) => self.model.lock().violate(format!("a reader failed: {error}")),
         }
     }

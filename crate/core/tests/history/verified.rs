@@ -10,7 +10,7 @@ use std::time::Duration;
 use varve_core::disk::{Access, Disk, DiskFile, Entry, EntryKind, Volume};
 use varve_core::error::Error;
 use varve_core::host::{Class, Executor, Host, Job, SystemClock, SystemEntropy};
-use varve_core::verify::{VerifyOptions, verify_dir};
+use varve_core::verify::{Report, VerifyOptions, verify_dir};
 
 /// Every file with its identity, apart from the simulated disk: looking at them meets no fault and moves no clock.
 pub struct Snapshot(pub BTreeMap<PathBuf, (Arc<Vec<u8>>, u64)>);
@@ -93,8 +93,8 @@ impl Executor for Nobody {
     fn spawn_after(&self, _: Duration, _: Class, _: Job) {}
 }
 
-/// The size of the log in these files; none where there is no log yet. Any problem is a violation.
-pub fn size_of(files: Snapshot, dir: &Path, secret: Option<Vec<u8>>) -> Result<Option<u64>, String> {
+/// What `verify` says of the log in these files; none where there is no log.
+pub fn report(files: Snapshot, dir: &Path, secret: Option<Vec<u8>>) -> Result<Option<Report>, String> {
     let host = Host {
         disk: Arc::new(files),
         executor: Arc::new(Nobody),
@@ -103,9 +103,17 @@ pub fn size_of(files: Snapshot, dir: &Path, secret: Option<Vec<u8>>) -> Result<O
     };
     let options = VerifyOptions { secret, ..VerifyOptions::default() };
     match verify_dir(&host, dir, &options, &|_, _| true) {
-        Ok(report) if report.ok => Ok(Some(report.head.size)),
-        Ok(report) => Err(format!("verify finds problems in sound files: {:#?}", report.problems)),
+        Ok(report) => Ok(Some(report)),
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(format!("verify failed: {error}")),
+    }
+}
+
+/// The size of the log in these files; none where there is no log yet. Any problem is a violation.
+pub fn size_of(files: Snapshot, dir: &Path, secret: Option<Vec<u8>>) -> Result<Option<u64>, String> {
+    match report(files, dir, secret)? {
+        Some(report) if report.ok => Ok(Some(report.head.size)),
+        Some(report) => Err(format!("verify finds problems in sound files: {:#?}", report.problems)),
+        None => Ok(None),
     }
 }
