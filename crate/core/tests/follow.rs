@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
 use support::Strict;
+use varve_core::disk::Access;
 use varve_core::disk::sim::SimRng;
 use varve_core::error::{Error, Result};
 use varve_core::log::Log;
@@ -99,4 +100,27 @@ fn a_folder_without_a_lock_file_is_followed_once_a_writer_makes_one() {
     append(&world, &writer, 1);
     look(&world, &mut rng);
     assert_eq!(answer.recv().unwrap().unwrap(), writer.head());
+}
+
+#[test]
+fn what_a_killed_writer_had_not_marked_is_shown_once_the_next_one_has_opened() {
+    let (world, mut rng) = (SimWorld::new(4), SimRng::new(4));
+    let lock = Path::new(DIR).join("lock");
+    let writer = open(&world, false);
+    append(&world, &writer, 1);
+    let reader = open(&world, true);
+    let before = world.disk.read_file(&lock).unwrap();
+    append(&world, &writer, 1);
+    // Killed between the sync and the mark.
+    world.executor.clear();
+    drop(writer);
+    world.host().disk.open(&lock, Access::Write).unwrap().write_at(&before, 0).unwrap();
+
+    let (_, answer) = follow(&reader, 1);
+    look(&world, &mut rng);
+    assert!(answer.try_recv().is_err());
+    let writer = open(&world, false);
+    assert_eq!(writer.head().size, 2);
+    look(&world, &mut rng);
+    assert_eq!(answer.try_recv().unwrap().unwrap(), writer.head());
 }
