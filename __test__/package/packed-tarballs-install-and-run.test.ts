@@ -2,7 +2,7 @@
  * The package as a user gets it: packed, installed by npm from a registry on this machine, and started. Whatever keeps
  * the addon from loading is explained by an error whose command, followed to the letter, mends it.
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -10,12 +10,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { emptyProject, plainNpm, runIn, standIn } from '../../scripts/matrix/projects.mjs'
 import { startRegistry } from '../../scripts/matrix/registry.mjs'
 import { packPlatform, packRoot } from '../../scripts/release/pack.mjs'
-import { hostTarget, targetOf } from '../../scripts/release/targets.mjs'
-import { root } from '../../scripts/tools/run.mjs'
+import { hostTarget, readJson, targetOf } from '../../scripts/release/targets.mjs'
+import { binOf, root } from '../../scripts/tools/run.mjs'
 
 const host = hostTarget()
 const onLinuxX64 = test.runIf(host.name === 'linux-x64-gnu')
-const scratch = mkdtempSync(join(tmpdir(), 'varve-package-'))
+const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'varve-package-')))
 const OPEN = `open('log').then(log => log.close()).then(() => console.log('opened'), e => console.log(e.code, e.message))`
 let registry: { url: string; close(): void }
 /** A project with a plain installation, which tests share and leave as it is. */
@@ -58,6 +58,35 @@ async function follow(folder: string, message: string): Promise<void> {
 test('plain npm install: append, kill, reopen, read, verify and workers', async () => {
   const output = await runIn(plain, [process.execPath, 'program.mjs', 'try', JSON.stringify([process.execPath])])
   expect(output).toMatch(/\d+ acknowledged, \d+ found after the kill, 2 x 100 in workers/)
+})
+
+test('the command line is installed with it', async () => {
+  const { version } = readJson('package.json')
+  const bin = join(plain, 'node_modules', '.bin', process.platform === 'win32' ? 'varve.cmd' : 'varve')
+  expect(await runIn(plain, [bin, '--version'])).toContain(version)
+})
+
+test('the declarations that are packed are all that a user needs, with every check on', async () => {
+  const program = `import { open, type Log, VarveError } from 'varve'
+const log: Log<{ n: number }> = await open<{ n: number }>('log', { encoding: 'json' })
+const { offset } = await log.append({ n: 1 })
+export const all: number[] = [offset, log.head.size]
+export const isVarves = (error: unknown) => error instanceof VarveError && error.code === 'VARVE_BUSY'
+`
+  writeFileSync(join(plain, 'user.mts'), program)
+  const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')]
+  const checks = [
+    '--noEmit',
+    '--strict',
+    '--skipLibCheck',
+    'false',
+    '--target',
+    'es2023',
+    '--lib',
+    'es2023,esnext.disposable',
+  ]
+  const tsc = [process.execPath, binOf('typescript', 'tsc'), '--module', 'nodenext', ...types, ...checks, 'user.mts']
+  expect(await runIn(plain, tsc)).toBe('')
 })
 
 test('left out by --omit=optional: the command brings it', async () => {
@@ -111,16 +140,18 @@ test.each(['cjs', 'esm'] as const)(
     await bundle(join(away, `alone.${extension}`))
     const message = await runIn(away, [process.execPath, `alone.${extension}`])
     expect(message).toMatch(
-      /^VARVE_UNSUPPORTED .*was bundled.*--external:varve\) and run npm install varve where it runs/,
+      /^VARVE_UNSUPPORTED .*was bundled .*To mend it, leave varve out of it \(esbuild: --external:varve,/,
     )
     await bundle(join(plain, `outside.${extension}`), ['varve'])
     expect(await runIn(plain, [process.execPath, `outside.${extension}`])).toBe('opened\n')
   },
 )
 
-test("under Node's permissions: --allow-addons is asked for, and is enough with the file rights", async () => {
-  const stable = process.allowedNodeEnvironmentFlags.has('--permission')
-  const rights = [stable ? '--permission' : '--experimental-permission', '--allow-fs-read=*', '--allow-fs-write=*']
+test("under Node's permissions: --allow-addons is asked for, and with the right to read the code it is enough", async () => {
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission'
+  const rights = [permission, `--allow-fs-read=${plain}`]
   expect(await opened(plain, ...rights)).toMatch(/To mend it, start node with --allow-addons$/)
   expect(await opened(plain, ...rights, '--allow-addons')).toBe('opened')
 })

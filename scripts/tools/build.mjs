@@ -14,9 +14,16 @@ export function buildAddon() {
 /** From nothing, so that dist/ never keeps a file whose source is gone. */
 export function buildFacade() {
   rmSync(join(root, 'dist'), { recursive: true, force: true })
-  run(process.execPath, [binOf('typescript', 'tsc'), '--project', 'tsconfig.json'])
-  run(process.execPath, [binOf('typescript', 'tsc'), '--project', 'bin/tsconfig.json'])
+  // Comments go into the declarations, where editors show them, and not a second time into the code.
+  tsc('--project', 'tsconfig.json', '--emitDeclarationOnly')
+  tsc('--project', 'tsconfig.json', '--declaration', 'false', '--removeComments')
+  tsc('--project', 'bin/tsconfig.json', '--removeComments')
   chmodSync(join(root, 'dist', 'bin', 'varve.js'), 0o755)
+}
+
+/** @param {string[]} args */
+function tsc(...args) {
+  run(process.execPath, [binOf('typescript', 'tsc'), ...args])
 }
 
 export function build() {
