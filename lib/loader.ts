@@ -21,9 +21,9 @@ export const TARGETS = [
   'win32-arm64-msvc',
 ]
 
-// A bundler that does not leave varve alone moves this file; in an ES module there is no name of the file at all.
+// A bundler that does not leave varve alone moves this file, or invents a place; in an ES module it has no name at all.
 const file = typeof __filename === 'string' ? __filename : join(process.cwd(), 'bundle.js')
-const bundled = !/^loader\.[jt]s$/.test(basename(file))
+const bundled = !/^loader\.[jt]s$/.test(basename(file)) || !existsSync(file)
 const root = join(dirname(file), '..')
 // Not `import`, and no name that a bundler could follow: so it cannot fail to, and what is missing can be explained.
 const need = createRequire(file)
@@ -67,8 +67,9 @@ function explain(target: string, cause: NodeJS.ErrnoException): [what: string, m
     return ['there is no prebuilt binary for this platform', `run it on one of ${TARGETS.join(', ')}`]
   }
   if (bundled) {
-    const how = 'leave varve out of the bundle (esbuild: --external:varve) and run npm install varve where it runs'
-    return [`varve was bundled into ${file}, and a bundle holds no native code`, how]
+    const how =
+      'leave varve out of it (esbuild: --external:varve, Next.js: serverExternalPackages) and install it there'
+    return [`varve was bundled (as ${file}), and a bundle holds no native code`, how]
   }
   if (existsSync(join(root, 'Cargo.toml'))) return [what, 'run: npm run build']
   if (/GLIBC_/.test(what)) return [what, 'use a system with glibc 2.28 or newer (Debian 10, Ubuntu 20.04, RHEL 8)']
@@ -92,7 +93,8 @@ function unavailable(target: string, what: string, mend: string, cause?: Error):
 /** The message of an error and of its causes: the first line of each, since the rest is a list of requiring files. */
 function messages(error: unknown): string {
   const lines: string[] = []
-  for (let at = error; at instanceof Error && lines.length < 5; at = at.cause) lines.push(at.message.split('\n')[0]!)
+  for (let at = error; at instanceof Error && lines.length < 5; at = at.cause)
+    lines.push(at.message.replace(/\.?(\n.*)?$/s, ''))
   return lines.join('; ')
 }
 
@@ -111,6 +113,8 @@ function isInstalled(target: string): boolean {
 /** The C library of a Linux, as npm calls it. */
 function libc(): 'glibc' | 'musl' | undefined {
   if (process.platform !== 'linux') return undefined
+  const { Deno } = globalThis as { Deno?: { build: { env?: string } } }
+  if (Deno !== undefined) return Deno.build.env === 'musl' ? 'musl' : 'glibc' // the report would ask for a permission
   const report = process.report as (NodeJS.ProcessReport & { excludeNetwork?: boolean }) | undefined
   if (typeof report?.getReport !== 'function') return existsSync('/etc/alpine-release') ? 'musl' : 'glibc'
   const before = report.excludeNetwork
