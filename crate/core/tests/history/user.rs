@@ -10,6 +10,7 @@ use varve_core::log::Log;
 use varve_core::options::Options;
 use varve_core::reader::ReadRequest;
 use varve_core::simulation::SimWorld;
+use varve_core::verify::{VerifyOptions, verify_dir};
 
 use crate::model::{Ear, Model, Waiter};
 use crate::run::pick;
@@ -23,6 +24,7 @@ enum Intent {
     Backwards,
     ByTime,
     Follow,
+    Verify,
     Close,
 }
 
@@ -38,7 +40,8 @@ pub struct User {
 impl User {
     pub fn new(log: &Log, model: &Arc<Mutex<Model>>, world: &SimWorld, mut rng: SimRng) -> Self {
         let intent = match rng.below(100) {
-            0..55 => Intent::Append,
+            0..53 => Intent::Append,
+            53..55 => Intent::Verify,
             55..70 => Intent::Flush,
             70..80 => Intent::Read,
             80..88 => Intent::Backwards,
@@ -59,6 +62,7 @@ impl User {
             Intent::Flush => return self.flush(),
             Intent::Close => return self.close(),
             Intent::Follow => return self.follow(),
+            Intent::Verify => self.verify(),
             Intent::Read => {
                 let size = self.log.head().size;
                 let from = self.rng.below(size + 1);
@@ -247,6 +251,26 @@ impl User {
         let (low, high) = (expected(least), expected(most));
         if !(low..=high).contains(&found) {
             model.violate(format!("time {wanted} is at {low} to {high}, not at {found}"));
+        }
+        Ok(())
+    }
+
+    /// The log, or another process, verifies the files while they are being written.
+    fn verify(&mut self) -> Result<(), Error> {
+        let least = self.model.lock().synced;
+        let options = VerifyOptions { secret: self.log.shared().options.secret.clone(), ..VerifyOptions::default() };
+        let report = if self.rng.chance(1, 2) {
+            self.log.verify(&options, &|_, _| true)?
+        } else {
+            verify_dir(&self.log.shared().host, self.log.location(), &options, &|_, _| true)?
+        };
+        if self.stray() {
+            return Ok(());
+        }
+        if !report.ok {
+            self.model.lock().violate(format!("verify finds in sound files: {:#?}", report.problems));
+        } else if report.head.size < least {
+            self.model.lock().violate(format!("{} records verified of {least}", report.head.size));
         }
         Ok(())
     }
