@@ -153,7 +153,8 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     if (offset < this.firstOffset) throw prunedError(offset, this.firstOffset)
     if (this.#readOnly && offset >= this.#writer.mark.size) await this.#refresh()
     if (offset >= this.#writer.mark.size) return undefined
-    const range = { from: offset, to: offset + 1, maxBytes: 1, maxRecords: 1, reverse: false, verify: false }
+    const to = offset + 1
+    const range = { from: offset, to, maxBytes: 1, maxRecords: 1, reverse: false, verify: false, beyond: to }
     return new RecordChunk<Out>(await this.fetch(range, undefined), this.#codec, false).record(0)
   }
 

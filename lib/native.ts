@@ -65,6 +65,8 @@ export interface NativeChunk {
   /** The next range to ask for: [from, to); empty (from >= to) at the end. */
   from: number
   to: number
+  /** Where the runs after this one will end (with `reverse`: start), nearest first: a hint for asking ahead. */
+  bounds: number[]
 }
 
 export interface NativeReadRequest {
@@ -75,6 +77,8 @@ export interface NativeReadRequest {
   /** true: the run that ends at `to` (ascending inside the chunk; the facade iterates it backwards). */
   reverse: boolean
   verify: boolean
+  /** Where the whole read ends, of which this is a part (with `reverse`: starts): `bounds` are told up to there. */
+  beyond: number
 }
 
 export interface NativeVerifyOptions {

@@ -1,11 +1,12 @@
 /**
- * Reading: a Reader asks for one chunk at a time, and for the next one when it hands a chunk out, so that the engine
- * reads while JavaScript decodes. A record is decoded when somebody touches it.
+ * Reading: a Reader asks for the next chunks when it hands one out, so that the engine reads while JavaScript decodes.
+ * A record is decoded when somebody touches it.
  */
 import type { Codec, Utf8Buffer } from './encoding.js'
 import { invalid, invalidRange } from './errors.js'
 import type { NativeChunk, NativeReadRequest } from './native.js'
 import type { Reading } from './options.js'
+import { ReadAhead } from './read-ahead.js'
 import { isClosed, type Live } from './tail.js'
 import type { Chunk, LogRecord, Reader } from './types.js'
 
@@ -27,20 +28,24 @@ export class RecordChunk<T> implements Chunk<T> {
   readonly #step: 1 | -1
   readonly #times: Float64Array
   readonly #ends: Uint32Array
+  readonly #memory: ArrayBuffer
+  /** Where the payloads start in it. */
+  readonly #base: number
   readonly #payloads: Utf8Buffer
 
   constructor(native: NativeChunk, codec: Codec, reverse: boolean) {
     const { count } = native
     // Typed arrays want 8-byte alignment; a buffer of its own has it.
     const all = native.buffer.byteOffset % 8 === 0 ? native.buffer : new Uint8Array(native.buffer)
-    const payloads = all.byteOffset + 12 * count
+    this.#memory = all.buffer as ArrayBuffer
+    this.#base = all.byteOffset + 12 * count
     this.offset = reverse ? native.offset + count - 1 : native.offset
     this.length = count
     this.#codec = codec
     this.#step = reverse ? -1 : 1
-    this.#times = new Float64Array(all.buffer, all.byteOffset, count)
-    this.#ends = new Uint32Array(all.buffer, all.byteOffset + 8 * count, count)
-    this.#payloads = Buffer.from(all.buffer as ArrayBuffer, payloads, all.byteLength - 12 * count) as Utf8Buffer
+    this.#times = new Float64Array(this.#memory, all.byteOffset, count)
+    this.#ends = new Uint32Array(this.#memory, all.byteOffset + 8 * count, count)
+    this.#payloads = Buffer.from(this.#memory, this.#base, all.byteLength - 12 * count) as Utf8Buffer
   }
 
   at(index: number): LogRecord<T> | undefined {
@@ -54,7 +59,9 @@ export class RecordChunk<T> implements Chunk<T> {
       throw invalidRange('index', `an integer from 0 to ${this.length - 1}`, index)
     }
     const slot = this.#step > 0 ? index : this.length - 1 - index
-    return this.#payloads.subarray(slot === 0 ? 0 : this.#ends[slot - 1]!, this.#ends[slot]!)
+    const start = slot === 0 ? 0 : this.#ends[slot - 1]!
+    // Not a Buffer's `subarray`: 16 ns instead of 44.
+    return new Uint8Array(this.#memory, this.#base + start, this.#ends[slot]! - start)
   }
 
   /** The record at an index that is known to be inside. */
@@ -99,15 +106,11 @@ export class LogReader<T> implements Reader<T> {
   readonly #codec: Codec
   readonly #options: Reading
   readonly #signal: AbortSignal | undefined
-  /** What is still to be asked for; known from the first pull on. */
-  #from = 0
-  #to = 0
-  #left: number
-  #state: 'new' | 'reading' | 'done' = 'new'
+  /** From the first pull on. */
+  #runs: ReadAhead | undefined
+  #done = false
   /** Of a tail, which waits where a reader ends. */
   readonly #live: Live | undefined
-  /** The chunk asked for ahead. */
-  #ahead: Promise<NativeChunk> | undefined
   /** Pulls take turns, so that two that overlap get two chunks, in order. */
   #turn: Promise<unknown> = Promise.resolve()
   /** The chunk that `next()` gives from. */
@@ -121,7 +124,6 @@ export class LogReader<T> implements Reader<T> {
     this.#codec = codec
     this.#options = options
     this.#signal = options.signal
-    this.#left = options.limit
     this.#live = live
   }
 
@@ -215,69 +217,56 @@ export class LogReader<T> implements Reader<T> {
 
   async #advance(): Promise<RecordChunk<T> | undefined> {
     if (this.#finished()) return undefined
-    const { reverse } = this.#options
     try {
       this.#signal?.throwIfAborted()
-      if (this.#state === 'new') await this.#start()
-      if (this.#ahead === undefined && !this.#more()) {
-        if (this.#live !== undefined) this.#to = await this.#live.beyond(Math.max(this.#from, this.#to))
-        else this.#finish()
-        if (this.#finished()) return undefined
-      }
-      const pending = this.#ahead ?? this.#fetch()
-      this.#ahead = undefined
-      const native = await pending
+      const runs = this.#runs ?? (await this.#start())
       if (this.#finished()) return undefined // by return(), meanwhile
-      this.#from = native.from
-      this.#to = native.to
-      this.#left -= native.count
-      if (this.#more()) {
-        this.#ahead = this.#fetch()
-        this.#ahead.catch(ignore) // whoever pulls next gets the error
+      this.#runs = runs
+      let native = await runs.next()
+      while (native === undefined && this.#live !== undefined && !this.#finished()) {
+        runs.extend(await this.#live.beyond(runs.end))
+        native = this.#finished() ? undefined : await runs.next()
       }
-      return new RecordChunk<T>(native, this.#codec, reverse)
+      if (native === undefined) this.#finish()
+      if (native === undefined || this.#finished()) return undefined
+      return new RecordChunk<T>(native, this.#codec, this.#options.reverse)
     } catch (error) {
-      const ended = this.#finished() || (this.#live !== undefined && this.#state === 'reading' && isClosed(error))
+      const ended = this.#finished() || (this.#live !== undefined && this.#runs !== undefined && isClosed(error))
       this.#finish()
       if (ended) return undefined
       throw error
     }
   }
 
-  async #start(): Promise<void> {
+  async #start(): Promise<ReadAhead> {
+    const { limit, reverse, verify, chunkBytes: maxBytes } = this.#options
+    const { from, to } = await this.#range()
+    // A tail asks for one chunk ahead at most: it is told no bounds.
+    const beyond = this.#live === undefined && !reverse ? to : from
+    return new ReadAhead({ from, to, limit, reverse }, (from, to, budget) => {
+      const maxRecords = Math.min(budget, MAX_RECORDS)
+      return this.#source.fetch({ from, to, maxBytes, maxRecords, reverse, verify, beyond }, this.#signal)
+    })
+  }
+
+  async #range(): Promise<{ from: number; to: number }> {
     if (this.#live !== undefined) {
       const { from, size } = await this.#live.start
-      this.#from = from
-      this.#to = size
-      this.#state = 'reading'
-      return
+      return { from, to: size }
     }
     const { from, to } = this.#options
     const { firstOffset, size } = await this.#source.range(from, this.#signal)
-    this.#from = from ?? firstOffset
-    this.#to = Math.min(to ?? size, size)
-    this.#state = 'reading'
-  }
-
-  #more(): boolean {
-    return this.#from < this.#to && this.#left > 0
-  }
-
-  #fetch(): Promise<NativeChunk> {
-    const { reverse, verify, chunkBytes } = this.#options
-    const maxRecords = Math.min(this.#left, MAX_RECORDS)
-    const request = { from: this.#from, to: this.#to, maxBytes: chunkBytes, maxRecords, reverse, verify }
-    return this.#source.fetch(request, this.#signal)
+    return { from: from ?? firstOffset, to: Math.min(to ?? size, size) }
   }
 
   #finished(): boolean {
-    return this.#state === 'done'
+    return this.#done
   }
 
   #finish(): void {
-    this.#state = 'done'
+    this.#done = true
     this.#chunk = undefined
-    this.#ahead = undefined
+    this.#runs = undefined
     this.#live?.end()
   }
 }

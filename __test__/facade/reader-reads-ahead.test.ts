@@ -22,6 +22,78 @@ test('the next chunk is asked for when one is handed out, and no more than one',
   expect(addon.reads.map(({ options }) => options.from)).toEqual([0, 10, 20])
 })
 
+test('where the addon tells the ends of the next runs, two are asked for ahead', async () => {
+  const { addon, log } = await filled(100)
+  addon.runRecords = 10
+  const asked = () => addon.reads.map(({ options: { from, to } }) => [from, to])
+  const chunks = log.read({ chunkBytes: 100, to: 45 }).chunks()
+  await chunks.next()
+  await tick()
+  expect(asked()).toEqual([[0, 45], [10, 20], [20, 30]]) // biome-ignore format: one range after another
+  await chunks.next()
+  await tick()
+  expect(asked().slice(3)).toEqual([[30, 40]])
+  await chunks.next()
+  await tick()
+  expect(asked().slice(4)).toEqual([[40, 45]])
+  for (const offset of [30, 40]) expect((await chunks.next()).value.offset).toBe(offset)
+  expect((await chunks.next()).done).toBe(true)
+  expect(addon.reads).toHaveLength(5)
+})
+
+test.each([
+  { reverse: false, runRecords: 10 },
+  { reverse: false, runRecords: 17 },
+  { reverse: false, runRecords: 3 },
+  { reverse: true, runRecords: 10 },
+  { reverse: true, runRecords: 17 },
+])(
+  'hints of $runRecords records, reverse $reverse, where answers have 10: all records in order, none past the limit',
+  async ({ reverse, runRecords }) => {
+    const { addon, log } = await filled(100)
+    addon.runRecords = runRecords
+    for (const limit of [5, 10, 27, 64, 95, undefined]) {
+      const offsets = (await log.read({ reverse, limit, from: 3, chunkBytes: 100 }).toArray()).map(
+        record => record.offset,
+      )
+      const all = Array.from({ length: 97 }, (_, index) => (reverse ? 99 - index : 3 + index))
+      expect(offsets).toEqual(all.slice(0, limit))
+    }
+  },
+)
+
+test('runs that are answered out of order are given in order', async () => {
+  const { addon, log } = await filled(40)
+  addon.runRecords = 10
+  addon.autoRead = false
+  const reading = log.read({ chunkBytes: 100 }).toArray()
+  await tick()
+  addon.answerRead(addon.reads[0]!.request)
+  await tick()
+  addon.autoRead = true
+  addon.answerRead(addon.reads[2]!.request)
+  await tick()
+  addon.answerRead(addon.reads[1]!.request)
+  expect((await reading).map(({ offset }) => offset)).toEqual(Array.from({ length: 40 }, (_, index) => index))
+})
+
+test('an error of a run ahead rejects the pull that comes to it, and nothing is left unhandled', async () => {
+  const { addon, log } = await filled(40)
+  addon.runRecords = 10
+  addon.autoRead = false
+  const chunks = log.read({ chunkBytes: 100 }).chunks()
+  const first = chunks.next()
+  await tick()
+  addon.answerRead(addon.reads[0]!.request)
+  expect((await first).value.offset).toBe(0)
+  await tick()
+  addon.fail(addon.reads[2]!.request, { code: 'VARVE_CORRUPT', message: 'bad' })
+  addon.answerRead(addon.reads[1]!.request)
+  expect((await chunks.next()).value.offset).toBe(10)
+  expect(await errorOf(chunks.next())).toMatchObject({ code: 'VARVE_CORRUPT' })
+  expect((await chunks.next()).done).toBe(true)
+})
+
 test('nothing is asked for past the limit', async () => {
   const { addon, log } = await filled(100)
   expect((await log.read({ limit: 10, chunkBytes: 100 }).toArray()).length).toBe(10)

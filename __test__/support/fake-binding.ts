@@ -47,6 +47,8 @@ export class FakeBinding implements Binding {
   refuse: NativeError | undefined
   /** Answer read requests at once (default), or when `answerRead` is called. */
   autoRead = true
+  /** Answers of reads tell where the next two runs end, each this many records on. */
+  runRecords: number | undefined
   /** Keep copies of payloads; off to time the facade alone. */
   keep = true
   submitted = 0
@@ -157,7 +159,7 @@ export class FakeBinding implements Binding {
     this.done(request, this.#chunk(options))
   }
 
-  #chunk({ from, to, maxBytes, maxRecords, reverse }: NativeReadRequest): NativeChunk {
+  #chunk({ from, to, maxBytes, maxRecords, reverse, beyond }: NativeReadRequest): NativeChunk {
     const taken: number[] = []
     let bytes = 0
     for (let left = to - from; left > 0 && taken.length < maxRecords; left--) {
@@ -177,7 +179,17 @@ export class FakeBinding implements Binding {
     }
     const buffer = new Uint8Array(Buffer.concat([head, ...payloads]))
     const next = reverse ? { from, to: taken[0]! } : { from: taken.at(-1)! + 1, to }
-    return { offset: taken[0]!, count: taken.length, buffer, ...next }
+    const bounds = [1, 2].map(runs => {
+      const records = runs * (this.runRecords ?? 0)
+      return reverse ? Math.max(next.to - records, beyond) : Math.min(next.from + records, beyond)
+    })
+    return {
+      offset: taken[0]!,
+      count: taken.length,
+      buffer,
+      ...next,
+      bounds: this.runRecords === undefined ? [] : bounds,
+    }
   }
 
   refresh(request: number): void {

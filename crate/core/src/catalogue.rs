@@ -43,6 +43,8 @@ pub struct Span {
     pub end: u64,
     /// Offset of the first frame's first record.
     pub first_offset: u64,
+    /// Offset of the first record behind, as the index says; none at the end of the index.
+    pub next_offset: Option<u64>,
 }
 
 impl View {
@@ -117,6 +119,7 @@ impl View {
             start: index.entries[first].position(),
             end: index.position(next),
             first_offset: base + u64::from(index.entries[first].relative_offset),
+            next_offset: index.entries.get(next).map(|entry| base + u64::from(entry.relative_offset)),
         });
         picked.ok_or_else(|| {
             let damage = Damage::new("the segment's index names no frame for a record", &self.segment.path);
@@ -343,10 +346,12 @@ fn reading_copy(disk: &dyn Disk, active: &Segment) -> Result<Segment> {
     })
 }
 
-/// Reads the bytes of a span.
-pub fn read_span(view: &View, span: Span) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; (span.end - span.start) as usize];
-    let got = disk::read_full_at(&*view.segment.file, &mut bytes, span.start);
-    bytes.truncate(got.map_err(|error| Error::io("read", &view.segment.path, error))?);
-    Ok(bytes)
+/// Reads the bytes of a span into the start of `buffer`, which grows as needed.
+pub fn read_span<'a>(view: &View, span: Span, buffer: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+    let len = (span.end - span.start) as usize;
+    if buffer.len() < len {
+        buffer.resize(len, 0);
+    }
+    let got = disk::read_full_at(&*view.segment.file, &mut buffer[..len], span.start);
+    Ok(&buffer[..got.map_err(|error| Error::io("read", &view.segment.path, error))?])
 }

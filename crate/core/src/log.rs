@@ -256,6 +256,13 @@ impl Log {
         reader::read(&self.shared, request)
     }
 
+    /// Where the next runs of a range end, with `reverse` where they start: for asking for several at a time. Only a
+    /// hint, and perhaps none.
+    pub fn run_bounds(&self, range: std::ops::Range<u64>, max_bytes: u64, reverse: bool) -> Vec<u64> {
+        // Whatever is wrong with an index, whoever reads there is told.
+        reader::bounds(&self.shared, range, max_bytes, reverse).unwrap_or_default()
+    }
+
     /// Offset of the first record with a time of at least `ms`; the durable size if there is none. Blocks.
     pub fn offset_at(&self, ms: u64) -> Result<u64> {
         reader::offset_at(&self.shared, ms)

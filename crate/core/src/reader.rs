@@ -2,6 +2,11 @@
 //!
 //! Every frame touched is checked (header, place, checksum); with `verify` its leaves and seal are recomputed too.
 
+mod records;
+
+use std::cell::RefCell;
+use std::ops::Range;
+
 use crate::cache::Frame;
 use crate::catalogue::{Span, View, read_span};
 use crate::chain;
@@ -12,8 +17,27 @@ use crate::log::Shared;
 use crate::planted::{Bug, planted};
 use crate::record::Columns;
 
+pub use records::Records;
+
 /// Most stored bytes of one run: what they decode to must fit memory, and ends of 32 bits.
 pub const RUN_BYTES_MAX: u64 = 8 << 20;
+
+/// How many runs a reader is told to ask for ahead.
+const BOUNDS: usize = 2;
+/// Buffers that grew beyond this are given back.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// What reading a run needs, kept by each engine thread: fresh memory costs as much as a checksum of it.
+#[derive(Default)]
+struct Buffers {
+    stored: Vec<u8>,
+    raw: Vec<u8>,
+    columns: Columns,
+}
+
+thread_local! {
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
 
 /// What to read.
 #[derive(Debug, Clone, Copy)]
@@ -31,57 +55,6 @@ pub struct ReadRequest {
     pub reverse: bool,
     /// Recompute leaves and seals.
     pub verify: bool,
-}
-
-/// A run of records.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Records {
-    /// Offset of the first one.
-    pub offset: u64,
-    /// Time of each.
-    pub times: Vec<u64>,
-    /// Where each payload ends.
-    pub ends: Vec<u32>,
-    /// The payloads, one after another.
-    pub payloads: Vec<u8>,
-    /// What is left to read.
-    pub from: u64,
-    /// Its end.
-    pub to: u64,
-}
-
-impl Records {
-    /// Number of records.
-    pub fn len(&self) -> usize {
-        self.times.len()
-    }
-    /// True when there are none.
-    pub fn is_empty(&self) -> bool {
-        self.times.is_empty()
-    }
-    /// The payload of record `at` of this run.
-    pub fn payload(&self, at: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(at)? as usize;
-        let start = if at == 0 { 0 } else { *self.ends.get(at - 1)? as usize };
-        self.payloads.get(start..end)
-    }
-    fn push(&mut self, offset: u64, time: u64, payload: &[u8]) {
-        if self.is_empty() {
-            self.offset = offset;
-        }
-        self.times.push(time);
-        self.payloads.extend_from_slice(payload);
-        self.ends.push(self.payloads.len() as u32);
-    }
-    /// Bytes that they take; also records without a payload take some.
-    fn memory(&self) -> u64 {
-        (self.payloads.len() + self.len() * (size_of::<u64>() + size_of::<u32>())) as u64
-    }
-    fn clear(&mut self) {
-        self.times.clear();
-        self.ends.clear();
-        self.payloads.clear();
-    }
 }
 
 /// Reads one run of records.
@@ -127,13 +100,38 @@ pub fn read(log: &Shared, request: &ReadRequest) -> Result<Records> {
     Ok(records)
 }
 
+/// Where the next runs of a range end (with `reverse`: start), nearest first, as far as the index of one segment tells.
+pub fn bounds(log: &Shared, range: Range<u64>, max_bytes: u64, reverse: bool) -> Result<Vec<u64>> {
+    let (mut low, mut high) = (range.start, range.end.min(log.head().size));
+    let mut bounds = Vec::with_capacity(BOUNDS);
+    if low >= high {
+        return Ok(bounds);
+    }
+    let max_bytes = max_bytes.min(RUN_BYTES_MAX);
+    let (view, segment_end) = log.catalogue.holding(if reverse { high - 1 } else { low })?;
+    low = low.max(view.segment.header.first_offset);
+    high = high.min(segment_end.unwrap_or(u64::MAX));
+    while low < high && bounds.len() < BOUNDS {
+        if reverse {
+            high = view.span_to(low, high, max_bytes)?.first_offset.clamp(low, high - 1);
+            bounds.push(high);
+        } else {
+            let next = view.span_from(low, high, max_bytes)?.next_offset.unwrap_or(high);
+            low = next.clamp(low + 1, high);
+            bounds.push(low);
+        }
+    }
+    Ok(bounds)
+}
+
 /// One record through the cache; false when it is of a kind that is passed over.
 fn read_one(log: &Shared, offset: u64, records: &mut Records) -> Result<bool> {
     let (view, _) = log.catalogue.holding(offset)?;
     let span = view.span_from(offset, offset + 1, 0)?;
     let frame = log.cache.get((view.segment.number, span.start), || {
-        let bytes = read_span(&view, span)?;
-        let (header, stored) = frame_at(&view, span, &bytes, span.start, span.first_offset)?;
+        let mut buffer = Vec::new();
+        let bytes = read_span(&view, span, &mut buffer)?;
+        let (header, stored) = frame_at(&view, span, bytes, span.start, span.first_offset)?;
         Frame::decode(header.clone(), stored)
             .map_err(|damage| chain::contradiction(&view.segment, span.start, &header, damage))
     })?;
@@ -162,10 +160,29 @@ struct Take {
 
 /// Decodes the frames of a span into `records`; returns the offset to go on from.
 fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, records: &mut Records) -> Result<u64> {
+    BUFFERS.with_borrow_mut(|buffers| {
+        let result = decode_run(log, view, span, take, verify, records, buffers);
+        for buffer in [&mut buffers.stored, &mut buffers.raw] {
+            if buffer.capacity() > KEPT_BYTES {
+                *buffer = Vec::new();
+            }
+        }
+        result
+    })
+}
+
+fn decode_run(
+    log: &Shared,
+    view: &View,
+    span: Span,
+    take: &Take,
+    verify: bool,
+    records: &mut Records,
+    buffers: &mut Buffers,
+) -> Result<u64> {
     let segment = &view.segment;
-    let bytes = read_span(view, span)?;
+    let bytes = read_span(view, span, &mut buffers.stored)?;
     let mut rehasher = verify.then(Rehasher::default);
-    let (mut scratch, mut columns) = (Vec::new(), Columns::default());
     let mut expected = span.first_offset;
     let mut position = span.start;
     let mut next = take.from;
@@ -177,7 +194,7 @@ fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, re
             // Seen from the other end, what was decoded first is what is left for the next call.
             records.clear();
         }
-        let (header, stored) = frame_at(view, span, &bytes, position, expected)?;
+        let (header, stored) = frame_at(view, span, bytes, position, expected)?;
         let here = position;
         position += header.frame_len();
         expected = header.end_offset();
@@ -188,27 +205,44 @@ fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, re
         if let Some(rehasher) = &mut rehasher {
             rehasher.frame(&log.keys, &header, stored).map_err(damaged)?;
         }
-        let raw = frame::raw_body(&header, stored, &mut scratch).map_err(damaged)?;
-        let body = frame::decode(&header, raw, &mut columns).map_err(damaged)?;
-        for (offset, record) in (header.first_offset..).zip(body.records()) {
-            if offset < take.from || offset >= take.to {
-                continue;
-            }
-            if record.kind != 0 {
-                // Not data. Offsets in a run are dense, so it ends here (or starts anew, seen from the other end).
-                if take.reverse {
-                    records.clear();
-                } else if !records.is_empty() {
-                    return Ok(offset);
+        let raw = frame::raw_body(&header, stored, &mut buffers.raw).map_err(damaged)?;
+        let body = frame::decode(&header, raw, &mut buffers.columns).map_err(damaged)?;
+        if records.is_empty() {
+            // As if all frames compress like this one, and a bit more, so that the run is not copied while it grows.
+            let about = bytes.len() as u64 * u64::from(header.raw_len) / u64::from(header.stored_len.max(1));
+            records.payloads.reserve((about + about / 16).min(take.max_decoded) as usize);
+        }
+        let within = |offset: u64| offset.saturating_sub(header.first_offset).min(u64::from(header.count)) as usize;
+        let wanted = within(take.from)..within(take.to);
+        if wanted.is_empty() {
+            continue;
+        }
+        if body.is_all_data() {
+            let left = if take.reverse { u64::MAX } else { take.max_records - records.len() as u64 };
+            let end = wanted.end.min(wanted.start.saturating_add(usize::try_from(left).unwrap_or(usize::MAX)));
+            records.extend(header.first_offset, &body, wanted.start..end);
+            next = header.first_offset + end as u64;
+        } else {
+            for index in wanted {
+                let offset = header.first_offset + index as u64;
+                if body.kind(index) != 0 {
+                    // Not data. Offsets in a run are dense, so it ends here (or starts anew, seen from the other end).
+                    if take.reverse {
+                        records.clear();
+                    } else if !records.is_empty() {
+                        return Ok(offset);
+                    }
+                } else {
+                    records.push(offset, body.time(index), body.payload(index));
                 }
                 next = offset + 1;
-                continue;
+                if !take.reverse && records.len() as u64 == take.max_records {
+                    break;
+                }
             }
-            records.push(offset, record.time, record.payload);
-            next = offset + 1;
-            if !take.reverse && records.len() as u64 == take.max_records {
-                return Ok(next);
-            }
+        }
+        if !take.reverse && records.len() as u64 == take.max_records {
+            return Ok(next);
         }
     }
     Ok(next)
@@ -259,8 +293,9 @@ pub fn offset_at(log: &Shared, ms: u64) -> Result<u64> {
 /// The times of the frame that holds record `offset`, with its first offset.
 fn frame_times(view: &View, offset: u64) -> Result<(u64, Vec<u64>)> {
     let span = view.span_from(offset, offset + 1, 0)?;
-    let bytes = read_span(view, span)?;
-    let (header, stored) = frame_at(view, span, &bytes, span.start, span.first_offset)?;
+    let mut buffer = Vec::new();
+    let bytes = read_span(view, span, &mut buffer)?;
+    let (header, stored) = frame_at(view, span, bytes, span.start, span.first_offset)?;
     let damaged = |damage| chain::contradiction(&view.segment, span.start, &header, damage);
     let (mut scratch, mut columns) = (Vec::new(), Columns::default());
     let raw = frame::raw_body(&header, stored, &mut scratch).map_err(damaged)?;

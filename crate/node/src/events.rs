@@ -57,6 +57,7 @@ pub struct Chunk {
     pub payloads: Vec<u8>,
     pub from: u64,
     pub to: u64,
+    pub bounds: Vec<u64>,
 }
 
 /// Events in order of arrival.

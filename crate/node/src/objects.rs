@@ -114,5 +114,7 @@ fn chunk<'env>(env: &'env Env, records: &Chunk) -> Result<Object<'env>> {
     object.set_c_named_property(c"buffer", raw::buffer(env, &[&records.table, &records.payloads])?)?;
     object.set_c_named_property(c"from", number(records.from))?;
     object.set_c_named_property(c"to", number(records.to))?;
+    let bounds: Vec<f64> = records.bounds.iter().map(|&bound| number(bound)).collect();
+    object.set_c_named_property(c"bounds", bounds)?;
     Ok(object)
 }

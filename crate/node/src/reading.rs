@@ -29,6 +29,8 @@ pub struct NativeReadRequest {
     pub reverse: bool,
     /// Recompute hashes.
     pub verify: bool,
+    /// Where the whole read ends (with `reverse`: starts).
+    pub beyond: f64,
 }
 
 /// Reads a run of records; answered with `NativeChunk`.
@@ -37,25 +39,31 @@ pub fn read(env: Env, request: i64, log: u32, options: NativeReadRequest) -> nap
     let environment = Environment::of(&env)?;
     let reply = Reply::begin(&environment, request);
     match environment.logs.get(log).and_then(|log| Ok((log, parse(&options)?))) {
-        Ok((log, range)) => reply.work(Class::Read, move |_| Ok(Answer::Chunk(chunk(log.read(&range)?)))),
+        Ok((log, (range, beyond))) => reply.work(Class::Read, move |_| {
+            let records = log.read(&range)?;
+            let rest = if range.reverse { beyond..records.to } else { records.from..beyond };
+            let bounds = log.run_bounds(rest, range.max_bytes, range.reverse);
+            Ok(Answer::Chunk(chunk(records, bounds)))
+        }),
         Err(error) => reply.send(Err(error)),
     }
     Ok(())
 }
 
-fn parse(options: &NativeReadRequest) -> Result<ReadRequest> {
-    Ok(ReadRequest {
+fn parse(options: &NativeReadRequest) -> Result<(ReadRequest, u64)> {
+    let request = ReadRequest {
         from: integer("from", options.from)?,
         to: integer("to", options.to)?,
         max_bytes: integer("maxBytes", options.max_bytes)?.min(BYTES_MAX),
         max_records: integer("maxRecords", options.max_records)?,
         reverse: options.reverse,
         verify: options.verify,
-    })
+    };
+    Ok((request, integer("beyond", options.beyond)?))
 }
 
 /// Lays times and ends out for JS here, so that the event loop only copies.
-fn chunk(records: Records) -> Chunk {
+fn chunk(records: Records, bounds: Vec<u64>) -> Chunk {
     let count = records.len();
     let mut table = Vec::with_capacity(count * 12);
     for &time in &records.times {
@@ -65,7 +73,7 @@ fn chunk(records: Records) -> Chunk {
         table.extend_from_slice(&end.to_le_bytes());
     }
     let Records { offset, payloads, from, to, .. } = records;
-    Chunk { offset, count, table, payloads, from, to }
+    Chunk { offset, count, table, payloads, from, to, bounds }
 }
 
 /// Answered with the durable head once it is above `size`: for a log open for reading, whose writer is elsewhere.

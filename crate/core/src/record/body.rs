@@ -1,6 +1,8 @@
 //! Reading a body back: every column is checked before any record is handed out, and nothing is allocated that the
 //! body's length does not justify.
 
+use std::ops::Range;
+
 use super::{ATTRIBUTES, BodyError, EQUAL_LENGTHS, FLAGS, KINDS, KNOWN, TIMES, varint};
 use crate::hash::RecordRef;
 use BodyError::{Malformed, Unsupported};
@@ -171,6 +173,47 @@ impl<'a> Body<'a> {
         }
         let start = if index == 0 { 0 } else { self.columns.ends[index - 1] };
         &payloads[start as usize..self.columns.ends[index] as usize]
+    }
+
+    /// True when every record is data (kind 0).
+    pub fn is_all_data(&self) -> bool {
+        self.columns.layout.kinds == 0
+    }
+
+    /// Where the payloads of the records `range` stand among the payloads.
+    fn stretch(&self, range: &Range<usize>) -> Range<usize> {
+        let layout = &self.columns.layout;
+        assert!(range.start <= range.end && range.end <= layout.count, "records {range:?} of {}", layout.count);
+        let start_of = |index: usize| match index.checked_sub(1) {
+            None => 0,
+            Some(before) => self.columns.ends.get(before).map_or(index * layout.equal, |&end| end as usize),
+        };
+        start_of(range.start)..start_of(range.end)
+    }
+
+    /// The payloads of the records `range`, which stand one after another.
+    pub fn payloads(&self, range: Range<usize>) -> &'a [u8] {
+        &self.bytes[self.columns.layout.payloads..][self.stretch(&range)]
+    }
+
+    /// Appends where the payload of each record of `range` ends, when the first one starts at `base`.
+    pub fn copy_ends(&self, range: Range<usize>, base: u32, out: &mut Vec<u32>) {
+        let start = self.stretch(&range).start as u32;
+        if self.columns.ends.is_empty() {
+            let equal = self.columns.layout.equal as u32;
+            out.extend((1..=range.len() as u32).map(|nth| base.wrapping_add(nth * equal)));
+        } else {
+            out.extend(self.columns.ends[range].iter().map(|&end| base.wrapping_add(end - start)));
+        }
+    }
+
+    /// Appends the times of the records `range`.
+    pub fn copy_times(&self, range: Range<usize>, out: &mut Vec<u64>) {
+        if self.columns.times.is_empty() {
+            out.resize(out.len() + range.len(), self.columns.layout.base_time);
+        } else {
+            out.extend_from_slice(&self.columns.times[range]);
+        }
     }
 
     /// The time of record `index`, milliseconds since the Unix epoch.
