@@ -6,10 +6,11 @@ import { types } from 'node:util'
 import { describe, invalid, invalidType } from './errors.js'
 import type { Encoding } from './types.js'
 
-/** Two methods that Buffers have in every supported runtime, missing in the types: less work per call than `write`, `toString`. */
+/** Methods that Buffers have in every supported runtime, missing in the types: less work per call than `write`, `toString`. */
 export type Utf8Buffer = Buffer & {
   utf8Write(text: string, start: number): number
   utf8Slice(start: number, end: number): string
+  latin1Slice(start: number, end: number): string
 }
 
 /** An encoding as the writer and the reader use it. `index` is the value's place in a batch, or -1. */
@@ -17,6 +18,8 @@ export interface Codec {
   readonly name: string
   encode(value: unknown, index: number): string | Uint8Array
   decode(bytes: Utf8Buffer, start: number, end: number): unknown
+  /** Where there is one, `decode` is it, of the bytes as UTF-8. What it returns holds no part of the text. */
+  readonly parse?: (text: string) => unknown
 }
 
 const label = (index: number) => (index < 0 ? 'value' : `values[${index}]`)
@@ -58,6 +61,7 @@ const json: Codec = {
     throw invalidType(label(index), 'a JSON value (the encoding is "json")', value)
   },
   decode: (bytes, start, end) => JSON.parse(bytes.utf8Slice(start, end)),
+  parse: text => JSON.parse(text),
 }
 
 /** UTF-8 cannot hold a lone surrogate; it would come back as U+FFFD, so it is refused: what is read is what was appended. */

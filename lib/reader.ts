@@ -2,6 +2,7 @@
  * Reading: a Reader asks for the next chunks when it hands one out, so that the engine reads while JavaScript decodes.
  * A record is decoded when somebody touches it.
  */
+import { ChunkText } from './chunk-text.js'
 import type { Codec, Utf8Buffer } from './encoding.js'
 import { invalid, invalidRange } from './errors.js'
 import type { NativeChunk, NativeReadRequest } from './native.js'
@@ -32,6 +33,8 @@ export class RecordChunk<T> implements Chunk<T> {
   /** Where the payloads start in it. */
   readonly #base: number
   readonly #payloads: Utf8Buffer
+  /** Made when the first record is parsed. */
+  #text: ChunkText | undefined
 
   constructor(native: NativeChunk, codec: Codec, reverse: boolean) {
     const { count } = native
@@ -71,8 +74,15 @@ export class RecordChunk<T> implements Chunk<T> {
     return {
       offset: this.offset + this.#step * index,
       time: this.#times[slot]!,
-      value: this.#codec.decode(this.#payloads, start, this.#ends[slot]!) as T,
+      value: this.#decode(slot, start, this.#ends[slot]!) as T,
     }
+  }
+
+  #decode(slot: number, start: number, end: number): unknown {
+    const { parse } = this.#codec
+    if (parse === undefined) return this.#codec.decode(this.#payloads, start, end)
+    this.#text ??= new ChunkText(this.#payloads, this.#ends)
+    return parse(this.#text.of(slot, start, end))
   }
 
   [Symbol.iterator](): IterableIterator<LogRecord<T>> {

@@ -24,6 +24,7 @@ export function validating(codec: Codec, schema: unknown): Codec {
     name: codec.name,
     encode: (value, index) => codec.encode(validated(validate, value, index), index),
     decode: (bytes, start, end) => codec.decode(bytes, start, end),
+    parse: codec.parse,
   }
 }
 
