@@ -13,7 +13,7 @@ import { startRegistry } from './matrix/registry.mjs'
 import { ensurePrerequisites } from './tools/prerequisites.mjs'
 import { npm, root, run } from './tools/run.mjs'
 
-/** What Deno asks for; docs/INSTALL.md says so too. */
+/** varve itself needs only the first; the rest is for what the program does besides. */
 const DENO = ['--allow-ffi', '--allow-read', '--allow-write', '--allow-env', '--allow-sys', '--allow-run']
 const SUPPORTED = ['20', '22', '24', '26']
 const BROUGHT = {
