@@ -75,12 +75,14 @@ pub fn run(seed: u64, traced: bool) -> Result<Facts, String> {
         let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
         Err(format!("panic: {}", text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()))
     });
+    history.note_trace();
+    let story: String = history.story.iter().map(|line| format!("{line}\n")).collect();
     match outcome {
-        Ok(()) => Ok(history.facts),
-        Err(what) => {
-            history.note_trace();
-            Err(format!("{}{what}", history.story.iter().map(|line| format!("{line}\n")).collect::<String>()))
+        Ok(()) => {
+            print!("{story}");
+            Ok(history.facts)
         }
+        Err(what) => Err(format!("{story}{what}")),
     }
 }
 
