@@ -5,10 +5,10 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { distribution, summarize } from './statistics.mjs'
+import { coresMicros } from './system.mjs'
 
 const WARM_UP = 2 // rounds that are thrown away: cold code, and memory that the machine touches for the first time
 
@@ -68,11 +68,11 @@ async function runRounds(sides, plan) {
   for (let round = 0; round < warmUp + plan.rounds; round++) {
     const running = sides.filter(side => side.left === undefined)
     for (const entry of round % 2 ? running.reverse() : running) {
-      const before = cpuMicros()
+      const before = coresMicros()
       const { result, error } = await ask(entry.child, { command: 'round', round })
       if (error) entry.left = error
       if (error || round < warmUp) continue
-      const after = cpuMicros()
+      const after = coresMicros()
       cpu.own += result.cpuMicros * result.records
       cpu.all += after.busy - before.busy
       cpu.available += after.total - before.total
@@ -80,17 +80,6 @@ async function runRounds(sides, plan) {
     }
   }
   return (cpu.all - cpu.own) / cpu.available
-}
-
-/** Time of all cores since the machine started. */
-function cpuMicros() {
-  let busy = 0
-  let idle = 0
-  for (const { times } of cpus()) {
-    busy += (times.user + times.nice + times.sys) * 1_000
-    idle += (times.idle + times.irq) * 1_000
-  }
-  return { busy, total: busy + idle }
 }
 
 /**

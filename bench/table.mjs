@@ -1,7 +1,7 @@
 /** Prints one workload. No figure stands without its spread and its ratio to the baseline of the same run. */
 
 // Above this share of the CPU in other hands (the kernel's own threads need some), the table says so.
-const BUSY = 0.15
+const BUSY = 0.25
 
 /** @param {import('./types.d.ts').Outcome} outcome */
 export function printTable({ name, title, unit, better, baseline, othersShare, seconds, sides, goals }) {
@@ -22,7 +22,10 @@ export function printTable({ name, title, unit, better, baseline, othersShare, s
     if (points)
       console.log(`${' '.repeat(width + 4)}${points.map(([x, y]) => `${number(x)}: ${number(y)}`).join('; ')}`)
   }
-  for (const goal of goals) console.log(`  goal: ${verdict(goal, othersShare)}`)
+  for (const goal of goals) {
+    const { bound, judged } = verdict(goal, othersShare)
+    console.log(`  goal: ${goal.what} ${bound}: ${goal.value ? `${spread(goal.value)} ` : ''}${judged}`)
+  }
   if (othersShare > BUSY) {
     console.log(
       `  Other processes used ${(othersShare * 100).toFixed(0)} % of the CPU meanwhile: do not rely on these figures.`,
@@ -31,18 +34,15 @@ export function printTable({ name, title, unit, better, baseline, othersShare, s
 }
 
 /**
+ * The bound of a goal, and what became of it.
+ *
  * @param {import('./types.d.ts').Verdict} goal
  * @param {number} othersShare
  */
-function verdict({ what, unit, min, max, left, value, met }, othersShare) {
-  const bounds = [
-    min === undefined ? [] : `≥ ${number(min)} ${unit}`,
-    max === undefined ? [] : `≤ ${number(max)} ${unit}`,
-  ]
-  const goal = `${what} ${bounds.flat().join(', ')}`
-  if (value === undefined) return `${goal}: not measured, ${left}`
-  const judged = othersShare > BUSY ? 'not judged' : met ? 'met' : 'MISSED'
-  return `${goal}: ${spread(value)} ${judged}`
+export function verdict({ unit, min, max, left, met }, othersShare) {
+  const bound = min === undefined ? `≤ ${number(max ?? Number.NaN)} ${unit}` : `≥ ${number(min)} ${unit}`
+  if (left !== undefined) return { bound, judged: `not measured, ${left}` }
+  return { bound, judged: othersShare > BUSY ? 'not judged' : met ? 'met' : 'MISSED' }
 }
 
 /** @param {import('./types.d.ts').Spread} spread */
@@ -55,7 +55,7 @@ function spread({ median, low, high }) {
  *
  * @param {number} value
  */
-function number(value) {
-  const digits = value === 0 ? 0 : Math.min(3, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))))
+export function number(value) {
+  const digits = Number.isInteger(value) ? 0 : Math.min(3, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))))
   return value.toLocaleString('en-US', { maximumFractionDigits: digits })
 }
