@@ -1,4 +1,5 @@
-//! Cost a record of stage 1's parts: hashing, body columns, LZ4. `cargo bench -p varve-core --bench hash`.
+//! Cost a record of stage 1's parts: hashing, body columns, LZ4. `cargo bench -p varve-core --bench hash`. Whole frames:
+//! frames.rs.
 //!
 //! Every figure is for one batch or frame; divan's item rate gives records a second (1,000 / rate in M = ns a record).
 
@@ -8,45 +9,15 @@ use varve_core::compress::{Scratch, by_id};
 use varve_core::hash::{Hash, Keys, LeafHasher, Peaks, RecordRef, Subtrees, frame_seal};
 use varve_core::record::{Columns, decode, encode};
 
+mod events;
+
+use events::{events, payloads, records};
+
 const BATCH: usize = 4096;
 const BODY_MAX: usize = 16 << 10;
 
 fn main() {
     divan::main();
-}
-
-fn payloads(len: usize, count: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|i| (0..len).map(|j| (i * 7 + j) as u8).collect()).collect()
-}
-
-/// Events of 200 to 300 B, as an audit trail has them.
-fn events(count: usize) -> Vec<Vec<u8>> {
-    let event = |i: usize| {
-        let id = blake3::hash(&i.to_le_bytes()).to_hex();
-        format!(
-            r#"{{"id":"{}","type":"{}","actor":{{"id":{},"role":"user"}},"at":"2026-11-23T10:{:02}:{:02}.{:03}Z","resource":"/orders/{}","status":{},"ip":"10.{}.{}.{}","tags":["checkout","eu-west"],"note":"{}"}}"#,
-            &id[..24],
-            ["order.created", "order.paid", "user.login", "cart.updated"][i * 7 % 4],
-            i * 7919 % 100_000,
-            i / 60 % 60,
-            i % 60,
-            i * 31 % 1000,
-            i * 104_729 % 1_000_000,
-            [200, 201, 404][i % 3],
-            i % 256,
-            i * 3 % 256,
-            i * 11 % 256,
-            &id[24..24 + i % 40],
-        )
-        .into_bytes()
-    };
-    (0..count).map(event).collect()
-}
-
-/// Eight records a millisecond.
-fn records(payloads: &[Vec<u8>]) -> Vec<RecordRef<'_>> {
-    let time = |i: usize| 1_700_000_000_000 + i as u64 / 8;
-    payloads.iter().enumerate().map(|(i, payload)| RecordRef { payload, time: time(i), kind: 0, flags: 0 }).collect()
 }
 
 /// Records a frame with at most 16 KiB of body.
@@ -61,7 +32,7 @@ fn leaves_and_fold(bencher: Bencher<'_, '_>, len: usize) {
     hash_batch(bencher, &payloads(len, BATCH), false);
 }
 
-/// The same for events, whose lengths differ.
+/// The same for events.
 #[divan::bench]
 fn leaves_and_fold_of_events(bencher: Bencher<'_, '_>) {
     hash_batch(bencher, &events(BATCH), false);
