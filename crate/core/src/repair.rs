@@ -31,6 +31,15 @@ pub fn save_tail(
     path: &Path,
     position: u64,
 ) -> Result<Cut> {
+    let cut = measure_tail(number, file, path, position)?;
+    if !planted(Bug::CutBytesNotKept) {
+        write_side_file(disk, dir, &cut, &mut Window::new(file, path, position + cut.bytes), position)?;
+    }
+    Ok(cut)
+}
+
+/// What [`save_tail`] would save, and under which name.
+pub fn measure_tail(number: u32, file: &dyn DiskFile, path: &Path, position: u64) -> Result<Cut> {
     let len = file.len().map_err(|error| Error::io("fstat", path, error))?;
     let mut end = position;
     let mut hasher = blake3::Hasher::new();
@@ -56,11 +65,7 @@ pub fn save_tail(
     }
     let check = crate::error::hex(&hasher.finalize().as_bytes()[..8]);
     let saved_as = format!("lost-{number:010}-{position}-{check}.bin");
-    let cut = Cut { segment: format::segment_name(number), position, bytes: end - position, saved_as };
-    if !planted(Bug::CutBytesNotKept) {
-        write_side_file(disk, dir, &cut, &mut Window::new(file, path, end), position)?;
-    }
-    Ok(cut)
+    Ok(Cut { segment: format::segment_name(number), position, bytes: end - position, saved_as })
 }
 
 fn hash_zeros(hasher: &mut blake3::Hasher, mut count: u64) {

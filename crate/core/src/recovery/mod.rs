@@ -4,6 +4,7 @@
 //! by the first row that fits, and only then writes ([`repair`]).
 
 mod evidence;
+mod plan;
 mod predecessor;
 mod survey;
 
@@ -26,6 +27,7 @@ use predecessor::Before;
 use survey::Survey;
 
 pub use evidence::footer_behind;
+pub use plan::{Plan, plan};
 
 /// A log as recovery leaves it.
 pub struct Recovered {
@@ -47,12 +49,40 @@ pub struct Recovered {
     pub cut: Option<Cut>,
 }
 
+/// Everything that decides, and what was decided.
+struct Looked {
+    survey: Survey,
+    chain: Chain,
+    attested: Position,
+    tail: Tail,
+}
+
 /// Recovers the log in `dir`. With `lock` (the writer's) it may repair; without, nothing is ever written.
 pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&LockFile>) -> Result<Recovered> {
     let access = if lock.is_some() { Access::Write } else { Access::Read };
+    let Looked { survey, chain, attested, tail } = look(disk, dir, options, access, lock.is_none())?;
+    let cut = match lock {
+        Some(lock) => repair(disk, dir, &survey, &chain, attested, tail, lock)?,
+        None => None,
+    };
+    let Survey { numbers, active, keys, spare, torn, .. } = survey;
+    Ok(Recovered {
+        encoding: active.header.encoding.clone(),
+        first_offset: active.header.kept_from,
+        numbers,
+        spare: spare.or(torn).map(|blank| blank.number),
+        keys,
+        chain,
+        active,
+        cut,
+    })
+}
+
+/// Looks at everything and refuses by the first row that fits; writes nothing. With `follow` a live mark is an end.
+fn look(disk: &dyn Disk, dir: &Path, options: &Options, access: Access, follow: bool) -> Result<Looked> {
     let survey = survey::survey(disk, dir, options, access)?;
     let (attested, marks) = evidence::attested(&survey)?;
-    let live = survey.live_mark.as_ref().filter(|mark| lock.is_none() && mark.segment == survey.active.number);
+    let live = survey.live_mark.as_ref().filter(|mark| follow && mark.segment == survey.active.number);
     // A writer may be at work behind the mark: a reader looks no further, and everything before it is durable.
     let end = live.map_or(survey.active.len, |mark| mark.position);
     let chain = chain::walk(&survey.active, &survey.keys, &marks, end)?;
@@ -74,21 +104,7 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
     if attested > survey.active.place(chain.position) {
         return Err(evidence::lost(&survey, &chain, attested));
     }
-    let cut = match lock {
-        Some(lock) => repair(disk, dir, &survey, &chain, attested, tail, lock)?,
-        None => None,
-    };
-    let Survey { numbers, active, keys, spare, torn, .. } = survey;
-    Ok(Recovered {
-        encoding: active.header.encoding.clone(),
-        first_offset: active.header.kept_from,
-        numbers,
-        spare: spare.or(torn).map(|blank| blank.number),
-        keys,
-        chain,
-        active,
-        cut,
-    })
+    Ok(Looked { survey, chain, attested, tail })
 }
 
 fn repair(
