@@ -20,7 +20,7 @@ import {
 import { LogReader, type ReadSource, RecordChunk } from './reader.js'
 import { Mark } from './receipt.js'
 import { type Listener, type RequestOptions, request, type Session } from './session.js'
-import { type Growing, Live } from './tail.js'
+import { type Growing, isClosed, Live, type Start } from './tail.js'
 import type {
   AppendAllOptions,
   AppendOptions,
@@ -259,13 +259,15 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   }
 
   /** Where a tail begins, settled when it is made and not at its first pull. */
-  async #tailStart(
-    from: number | 'start' | 'end',
-    signal: AbortSignal | undefined,
-  ): Promise<{ from: number; size: number }> {
+  async #tailStart(from: number | 'start' | 'end', signal: AbortSignal | undefined): Promise<Start> {
     this.#assertOpen()
     if (typeof from === 'number' && from < this.firstOffset) throw prunedError(from, this.firstOffset)
-    if (this.#readOnly) await this.#refresh(signal)
+    try {
+      if (this.#readOnly) await this.#refresh(signal)
+    } catch (error) {
+      if (isClosed(error)) return undefined
+      throw error
+    }
     const { size } = this.#writer.mark
     return { from: from === 'end' ? size : from === 'start' ? this.firstOffset : from, size }
   }

@@ -230,7 +230,8 @@ export class LogReader<T> implements Reader<T> {
     try {
       this.#signal?.throwIfAborted()
       const runs = this.#runs ?? (await this.#start())
-      if (this.#finished()) return undefined // by return(), meanwhile
+      if (runs === undefined) this.#finish()
+      if (runs === undefined || this.#finished()) return undefined // by return(), meanwhile
       this.#runs = runs
       let native = await runs.next()
       while (native === undefined && this.#live !== undefined && !this.#finished()) {
@@ -248,9 +249,11 @@ export class LogReader<T> implements Reader<T> {
     }
   }
 
-  async #start(): Promise<ReadAhead> {
+  async #start(): Promise<ReadAhead | undefined> {
     const { limit, reverse, verify, chunkBytes: maxBytes } = this.#options
-    const { from, to } = await this.#range()
+    const range = await this.#range()
+    if (range === undefined) return undefined
+    const { from, to } = range
     // A tail asks for one chunk ahead at most: it is told no bounds.
     const beyond = this.#live === undefined && !reverse ? to : from
     return new ReadAhead({ from, to, limit, reverse }, (from, to, budget) => {
@@ -259,10 +262,10 @@ export class LogReader<T> implements Reader<T> {
     })
   }
 
-  async #range(): Promise<{ from: number; to: number }> {
+  async #range(): Promise<{ from: number; to: number } | undefined> {
     if (this.#live !== undefined) {
-      const { from, size } = await this.#live.start
-      return { from, to: size }
+      const start = await this.#live.start
+      return start && { from: start.from, to: start.size }
     }
     const { from, to } = this.#options
     const { firstOffset, size } = await this.#source.range(from, this.#signal)

@@ -13,14 +13,17 @@ export interface Growing {
   beyond(size: number, signal: AbortSignal): Promise<number>
 }
 
+/** First offset, and the durable size when the tail was made; `undefined` when the log was closed before that was known. */
+export type Start = { from: number; size: number } | undefined
+
 export class Live {
-  /** First offset, and the durable size when the tail was made. */
-  readonly start: Promise<{ from: number; size: number }>
+  /** See `Start`. */
+  readonly start: Promise<Start>
   readonly #source: Growing
   readonly #signal: AbortSignal | undefined
   readonly #leave = new AbortController()
 
-  constructor(source: Growing, start: Promise<{ from: number; size: number }>, signal: AbortSignal | undefined) {
+  constructor(source: Growing, start: Promise<Start>, signal: AbortSignal | undefined) {
     this.#source = source
     this.#signal = signal
     this.start = start

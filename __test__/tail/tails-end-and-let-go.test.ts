@@ -65,6 +65,19 @@ test.each([false, true])('close ends a tail without an error (readOnly: %s)', as
   expect(await fresh.next()).toEqual(DONE)
 })
 
+test('close ends a tail that is still looking where to begin', async () => {
+  const { addon, log } = await openFake<string>({ encoding: 'utf8', readOnly: true })
+  addon.refresh = () => {}
+  const tail = log.tail()
+  const pull = tail.next()
+  const closing = log.close()
+  await tick()
+  addon.finishClose()
+  await closing
+  expect(await pull).toEqual(DONE)
+  expect(await tail.next()).toEqual(DONE)
+})
+
 test('close in the middle of the backlog ends a tail without an error', async () => {
   const log = await openLog<Uint8Array>(newPath(), { compression: 'none' })
   await log.appendBatch(Array.from({ length: 100 }, () => Buffer.alloc(20_000, 'x')))
