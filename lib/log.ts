@@ -6,6 +6,7 @@ import type { Codec } from './encoding.js'
 import { closedError, failedError, fromNative, prunedError, type VarveError } from './errors.js'
 import { EXIT_TIMEOUT } from './exit.js'
 import { Growth } from './growth.js'
+import { Lookup } from './lookup.js'
 import type { NativeChunk, NativeDistribution, NativeError, NativeOpened, NativeReadRequest } from './native.js'
 import {
   appendOptions,
@@ -17,7 +18,7 @@ import {
   tailOptions,
   verifyOptions,
 } from './options.js'
-import { LogReader, type ReadSource, RecordChunk } from './reader.js'
+import { LogReader, type ReadSource } from './reader.js'
 import { Mark } from './receipt.js'
 import { type Listener, type RequestOptions, request, type Session } from './session.js'
 import { type Growing, isClosed, Live, type Start } from './tail.js'
@@ -62,6 +63,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   readonly #codec: Codec
   readonly #readOnly: boolean
   readonly #writer: Writer
+  readonly #lookup: Lookup<Out>
   readonly #growth: Growth
   #state: State = 'open'
   #closing: Promise<void> | undefined
@@ -77,6 +79,9 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     this.#codec = settings.codec
     this.#readOnly = settings.readOnly
     this.#writer = new Writer(session, settings.codec, { ...settings, ...opened })
+    this.#lookup = new Lookup(settings.codec, offsets =>
+      this.#request(number => session.binding.get(number, opened.log, offsets)),
+    )
     this.#growth = new Growth(session)
     session.addLog(opened.log, this)
     publish('varve:open', { log: this })
@@ -153,9 +158,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     if (offset < this.firstOffset) throw prunedError(offset, this.firstOffset)
     if (this.#readOnly && offset >= this.#writer.mark.size) await this.#refresh()
     if (offset >= this.#writer.mark.size) return undefined
-    const to = offset + 1
-    const range = { from: offset, to, maxBytes: 1, maxRecords: 1, reverse: false, verify: false, beyond: to }
-    return new RecordChunk<Out>(await this.fetch(range, undefined), this.#codec, false).record(0)
+    return this.#lookup.get(offset)
   }
 
   read(options?: ReadOptions): Reader<Out> {
@@ -282,6 +285,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   }
 
   async #close(): Promise<void> {
+    this.#lookup.flush()
     this.#writer.flush()
     this.#writer.close()
     this.#state = 'closing'

@@ -141,6 +141,11 @@ export interface Binding {
   /** For process exit: flush and close every log of this environment, blocking, at most `timeoutMs` in all. */
   closeAllSync(timeoutMs: number): void
   read(request: number, log: number, options: NativeReadRequest): void // value: NativeChunk
+  /**
+   * Looks up the records at `offsets`. value: NativeChunk of them in that order, perhaps without the last ones; what is
+   * no record has the time NaN.
+   */
+  get(request: number, log: number, offsets: Float64Array): void
   /** For a readOnly log: looks at the live mark again. value: { size, hash }. In a writing log: the durable head. */
   refresh(request: number, log: number): void
   /** For a readOnly log: answered as `refresh` is, once there are more than `size` records. */

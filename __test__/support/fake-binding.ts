@@ -38,6 +38,7 @@ export class FakeBinding implements Binding {
   closeAlls = 0
   opens: { request: number; dir: string; options: NativeOpenOptions }[] = []
   reads: { request: number; options: NativeReadRequest }[] = []
+  gets: { request: number; offsets: number[] }[] = []
   verifies: number[] = []
   refreshes: number[] = []
   follows: { request: number; size: number }[] = []
@@ -154,6 +155,17 @@ export class FakeBinding implements Binding {
     if (this.autoRead) queueMicrotask(() => this.answerRead(request))
   }
 
+  get(request: number, _log: number, offsets: Float64Array): void {
+    this.gets.push({ request, offsets: [...offsets] })
+    if (this.autoRead) queueMicrotask(() => this.answerGet(request))
+  }
+
+  /** With the first `most` of the records asked for. */
+  answerGet(request: number, most = Infinity): void {
+    const { offsets } = this.gets.find(get => get.request === request)!
+    this.done(request, this.#layOut(offsets.slice(0, most)))
+  }
+
   answerRead(request: number): void {
     const { options } = this.reads.find(read => read.request === request)!
     this.done(request, this.#chunk(options))
@@ -169,6 +181,15 @@ export class FakeBinding implements Binding {
       taken.push(offset)
     }
     taken.sort((a, b) => a - b)
+    const next = reverse ? { from, to: taken[0]! } : { from: taken.at(-1)! + 1, to }
+    const bounds = [1, 2].map(runs => {
+      const records = runs * (this.runRecords ?? 0)
+      return reverse ? Math.max(next.to - records, beyond) : Math.min(next.from + records, beyond)
+    })
+    return { ...this.#layOut(taken), ...next, bounds: this.runRecords === undefined ? [] : bounds }
+  }
+
+  #layOut(taken: number[]): NativeChunk {
     const payloads = taken.map(offset => this.records[offset]!)
     const head = Buffer.alloc(12 * taken.length)
     let end = 0
@@ -178,18 +199,7 @@ export class FakeBinding implements Binding {
       head.writeUInt32LE(end, 8 * taken.length + 4 * index)
     }
     const buffer = new Uint8Array(Buffer.concat([head, ...payloads]))
-    const next = reverse ? { from, to: taken[0]! } : { from: taken.at(-1)! + 1, to }
-    const bounds = [1, 2].map(runs => {
-      const records = runs * (this.runRecords ?? 0)
-      return reverse ? Math.max(next.to - records, beyond) : Math.min(next.from + records, beyond)
-    })
-    return {
-      offset: taken[0]!,
-      count: taken.length,
-      buffer,
-      ...next,
-      bounds: this.runRecords === undefined ? [] : bounds,
-    }
+    return { offset: taken[0]!, count: taken.length, buffer, from: 0, to: 0, bounds: [] }
   }
 
   refresh(request: number): void {

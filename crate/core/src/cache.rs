@@ -23,7 +23,9 @@ impl Frame {
         let (mut scratch, mut columns) = (Vec::new(), Columns::default());
         let raw = crate::frame::raw_body(&header, stored, &mut scratch)?;
         crate::frame::decode(&header, raw, &mut columns)?;
-        let raw = raw.into();
+        // What was decompressed into memory of its own stays there.
+        let stored = if scratch.is_empty() { stored.into() } else { Box::default() };
+        let raw = if scratch.is_empty() { stored } else { scratch.into_boxed_slice() };
         Ok(Self { header, raw, columns })
     }
 

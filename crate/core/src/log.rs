@@ -256,6 +256,11 @@ impl Log {
         reader::read(&self.shared, request)
     }
 
+    /// Looks up records in the order of `offsets`, until their payloads fill `max_bytes`.
+    pub fn lookup(&self, offsets: &[u64], max_bytes: u64) -> Result<reader::Found> {
+        reader::lookup(&self.shared, offsets, max_bytes)
+    }
+
     /// Where the next runs of a range end, with `reverse` where they start: for asking for several at a time. Only a
     /// hint, and perhaps none.
     pub fn run_bounds(&self, range: std::ops::Range<u64>, max_bytes: u64, reverse: bool) -> Vec<u64> {

@@ -2,12 +2,12 @@
 //!
 //! Every frame touched is checked (header, place, checksum); with `verify` its leaves and seal are recomputed too.
 
+mod lookup;
 mod records;
 
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::cache::Frame;
 use crate::catalogue::{Span, View, read_span};
 use crate::chain;
 use crate::error::{Damage, Error, Result};
@@ -17,7 +17,10 @@ use crate::log::Shared;
 use crate::planted::{Bug, planted};
 use crate::record::Columns;
 
+pub use lookup::{Found, lookup};
 pub use records::Records;
+
+use lookup::read_one;
 
 /// Most stored bytes of one run: what they decode to must fit memory, and ends of 32 bits.
 pub const RUN_BYTES_MAX: u64 = 8 << 20;
@@ -124,32 +127,6 @@ pub fn bounds(log: &Shared, range: Range<u64>, max_bytes: u64, reverse: bool) ->
     Ok(bounds)
 }
 
-/// One record through the cache; false when it is of a kind that is passed over.
-fn read_one(log: &Shared, offset: u64, records: &mut Records) -> Result<bool> {
-    let (view, _) = log.catalogue.holding(offset)?;
-    let span = view.span_from(offset, offset + 1, 0)?;
-    let frame = log.cache.get((view.segment.number, span.start), || {
-        let mut buffer = Vec::new();
-        let bytes = read_span(&view, span, &mut buffer)?;
-        let (header, stored) = frame_at(&view, span, bytes, span.start, span.first_offset)?;
-        Frame::decode(header.clone(), stored)
-            .map_err(|damage| chain::contradiction(&view.segment, span.start, &header, damage))
-    })?;
-    // The index named this frame, so it holds the record; whoever forged the index gets nothing for it.
-    let at = offset - frame.header.first_offset.min(offset);
-    match frame.body().filter(|body| at < body.len() as u64) {
-        Some(body) if body.kind(at as usize) == 0 => {
-            records.push(offset, body.time(at as usize), body.payload(at as usize));
-            Ok(true)
-        }
-        Some(_) => Ok(false),
-        None => {
-            let damage = Damage::new("a frame holds other records than the index says", &view.segment.path);
-            Err(Error::corrupt(damage.at(span.start).offset(offset)))
-        }
-    }
-}
-
 struct Take {
     from: u64,
     to: u64,
@@ -160,9 +137,14 @@ struct Take {
 
 /// Decodes the frames of a span into `records`; returns the offset to go on from.
 fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, records: &mut Records) -> Result<u64> {
-    // Taken out, not borrowed: a simulated disk may let another read begin on this thread before this one ends.
+    with_buffers(|buffers| decode_run(log, view, span, take, verify, records, buffers))
+}
+
+/// Lends this thread's buffers. Taken out, not borrowed: a simulated disk may let another read begin on this thread
+/// before this one ends.
+fn with_buffers<T>(work: impl FnOnce(&mut Buffers) -> T) -> T {
     let mut buffers = BUFFERS.take();
-    let result = decode_run(log, view, span, take, verify, records, &mut buffers);
+    let result = work(&mut buffers);
     for buffer in [&mut buffers.stored, &mut buffers.raw] {
         if buffer.capacity() > KEPT_BYTES {
             *buffer = Vec::new();

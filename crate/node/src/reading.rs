@@ -1,6 +1,7 @@
 //! `read` and `offsetAt`, on engine threads.
 
 use napi::Env;
+use napi::bindgen_prelude::Float64Array;
 use napi_derive::napi;
 use varve_core::error::{Error, Result};
 use varve_core::host::Class;
@@ -13,6 +14,9 @@ use crate::requests::Reply;
 
 /// Stored bytes fetched at once, however many are asked for: LZ4 frames can grow 255-fold, and ends are 32 bits.
 const BYTES_MAX: u64 = 8 << 20;
+
+/// Payload bytes after which the answer to many lookups ends.
+const FOUND_BYTES_MAX: u64 = 1 << 20;
 
 /// As in lib/native.ts.
 #[napi(object, object_to_js = false)]
@@ -87,6 +91,28 @@ pub fn follow(env: Env, request: i64, log: u32, size: f64) -> napi::Result<()> {
             let done = |outcome: Result<_>| reply.send(outcome.map(Answer::Head));
             log.follow(size, Box::new(move || cancel.is_set()), Box::new(done));
         }
+        Err(error) => reply.send(Err(error)),
+    }
+    Ok(())
+}
+
+/// Looks up the records at `offsets`; answered with `NativeChunk`, whose records are in that order. Perhaps not all of
+/// them; what is no record has no time (NaN).
+#[napi(catch_unwind)]
+pub fn get(env: Env, request: i64, log: u32, offsets: Float64Array) -> napi::Result<()> {
+    let environment = Environment::of(&env)?;
+    let reply = Reply::begin(&environment, request);
+    let parsed = offsets.iter().map(|&offset| integer("offset", offset)).collect::<Result<Vec<u64>>>();
+    match environment.logs.get(log).and_then(|log| Ok((log, parsed?))) {
+        Ok((log, offsets)) => reply.work(Class::Read, move |_| {
+            let found = log.lookup(&offsets, FOUND_BYTES_MAX)?;
+            let mut chunk = chunk(found.records, Vec::new());
+            let times = chunk.table.as_chunks_mut::<8>().0;
+            for (time, _) in times.iter_mut().zip(found.present).filter(|(_, present)| !present) {
+                *time = f64::NAN.to_le_bytes();
+            }
+            Ok(Answer::Chunk(chunk))
+        }),
         Err(error) => reply.send(Err(error)),
     }
     Ok(())

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import { errorOf, openFake, tick } from '../support/fake-log.js'
+
+async function filled(count: number) {
+  const { addon, log } = await openFake<string>({ encoding: 'utf8' })
+  for (let n = 0; n < count; n++) void log.append(`${n}`)
+  await tick()
+  addon.sync()
+  return { addon, log }
+}
+
+const valuesOf = async (gets: Promise<any>[]) => (await Promise.all(gets)).map(record => record?.value)
+
+test('what is asked for in one tick is one call, and each gets their own record', async () => {
+  const { addon, log } = await filled(10)
+  const gets = [3, 1, 3, 9, 0].map(offset => log.get(offset))
+  expect(addon.gets).toHaveLength(0)
+  expect(await Promise.all(gets)).toEqual(
+    [3, 1, 3, 9, 0].map(offset => ({ offset, time: 1_000 + offset, value: `${offset}` })),
+  )
+  expect(addon.gets.map(get => get.offsets)).toEqual([[3, 1, 3, 9, 0]])
+  expect(await log.get(10)).toBeUndefined()
+  expect(addon.gets).toHaveLength(1)
+})
+
+test('many are two calls, and while one is under way the next is whole', async () => {
+  const { addon, log } = await filled(100)
+  addon.autoRead = false
+  const offsets = Array.from({ length: 100 }, (_, index) => (index * 37) % 100)
+  const gets = offsets.map(offset => log.get(offset))
+  await tick()
+  expect(addon.gets.map(get => get.offsets.length)).toEqual([50, 50])
+  const more = offsets.map(offset => log.get(offset))
+  await tick()
+  expect(addon.gets.map(get => get.offsets.length)).toEqual([50, 50, 100])
+  for (const { request } of addon.gets) addon.answerGet(request)
+  expect(await valuesOf([...gets, ...more])).toEqual([...offsets, ...offsets].map(String))
+})
+
+test('what an answer leaves out is asked for again', async () => {
+  const { addon, log } = await filled(10)
+  addon.autoRead = false
+  const gets = [5, 6, 7].map(offset => log.get(offset))
+  await tick()
+  addon.answerGet(addon.gets[0]!.request, 1)
+  await tick()
+  expect(addon.gets[1]!.offsets).toEqual([6, 7])
+  addon.answerGet(addon.gets[1]!.request)
+  expect(await valuesOf(gets)).toEqual(['5', '6', '7'])
+})
+
+test('where a call fails, each record is asked for alone and gets its own error', async () => {
+  const { addon, log } = await filled(10)
+  addon.autoRead = false
+  const gets = [5, 6, 7].map(offset => log.get(offset))
+  const error = errorOf(gets[1]!)
+  await tick()
+  addon.fail(addon.gets[0]!.request, { code: 'VARVE_CORRUPT', message: 'bad', offset: 6 })
+  await tick()
+  expect(addon.gets.slice(1).map(get => get.offsets)).toEqual([[5], [6], [7]])
+  addon.answerGet(addon.gets[1]!.request)
+  addon.fail(addon.gets[2]!.request, { code: 'VARVE_CORRUPT', message: 'bad', offset: 6 })
+  addon.answerGet(addon.gets[3]!.request)
+  expect(await valuesOf([gets[0]!, gets[2]!])).toEqual(['5', '7'])
+  expect(await error).toMatchObject({ code: 'VARVE_CORRUPT', offset: 6 })
+})
+
+test('what was asked for before close is sent before it', async () => {
+  const { addon, log } = await filled(10)
+  const get = log.get(4)
+  const closing = log.close()
+  expect(addon.gets).toHaveLength(1)
+  expect((await get)?.value).toBe('4')
+  addon.finishClose()
+  await closing
+  expect(await errorOf(log.get(4))).toMatchObject({ code: 'VARVE_CLOSED' })
+})
