@@ -6,6 +6,7 @@ import { append } from './commands/append.js'
 import { cat } from './commands/cat.js'
 import { exportCommand } from './commands/export.js'
 import { info } from './commands/info.js'
+import { recover } from './commands/recover.js'
 import { verifyCommand } from './commands/verify.js'
 import { type Command, read } from './support/command.js'
 import { EXIT, Misuse, quoted, verdict } from './support/failure.js'
@@ -14,7 +15,7 @@ import { Screen } from './support/screen.js'
 import { ClosedPipe, die, Interrupted, Stop } from './support/stop.js'
 import { closest } from './support/words.js'
 
-const COMMANDS: readonly Command[] = [append, cat, exportCommand, info, verifyCommand]
+const COMMANDS: readonly Command[] = [append, cat, exportCommand, info, recover, verifyCommand]
 
 async function main(line: readonly string[]): Promise<number> {
   const stop = new Stop()

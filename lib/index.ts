@@ -1,6 +1,7 @@
 /** varve: a durable, tamper-evident, append-only log. */
 export { VarveError, type VarveErrorCode, type VarveErrorDetails } from './errors.js'
 export { inspect, open, openMemory, verify } from './open.js'
+export { planRecovery, salvage } from './salvage.js'
 export type {
   AppendAllOptions,
   AppendOptions,
@@ -10,6 +11,7 @@ export type {
   Distribution,
   Encoding,
   Head,
+  LeftOut,
   Log,
   LogInfo,
   LogRecord,
@@ -19,6 +21,11 @@ export type {
   ReadOptions,
   Receipt,
   Recovery,
+  RecoveryPlan,
+  RecoveryPlanOptions,
+  SalvageOptions,
+  SalvageReport,
+  SalvageRun,
   SchemaInput,
   SchemaOutput,
   Secret,

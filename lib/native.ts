@@ -154,6 +154,8 @@ export interface Binding {
   verify(request: number, log: number, options: NativeVerifyOptions): void
   verifyDir(request: number, dir: string, options: NativeVerifyOptions): void
   inspect(request: number, dir: string): void
+  planRecovery(request: number, dir: string, options: NativeVerifyOptions): void // value: RecoveryPlan
+  salvage(request: number, dir: string, to: string, options: NativeVerifyOptions): void // value: SalvageReport
   /** Asks a running open (waiting for the lock), read, follow, verify or inspect to stop; it is then answered with code 'ABORTED'. */
   cancel(request: number): void
   stats(log: number): NativeStats

@@ -366,6 +366,76 @@ export interface Recovery {
   readonly savedAs: string
 }
 
+/** Options of `planRecovery`. */
+export interface RecoveryPlanOptions {
+  /** Reject unless the log contains this head. Default none. */
+  expectHead?: Head
+  /** The log's secret. Default none. */
+  secret?: Secret
+  signal?: AbortSignal
+}
+
+/** What opening a log for writing would do to it. */
+export interface RecoveryPlan {
+  /** The head that the log would have. */
+  readonly head: Head
+  /** What would be cut, and kept in a file of the log's folder; empty after a clean close. */
+  readonly cuts: readonly Recovery[]
+  /** The segment that would be sealed because a crash interrupted that. */
+  readonly seals?: string
+}
+
+/** Options of `salvage`. */
+export interface SalvageOptions {
+  /** The old log's secret, which seals the new one too. Default none. */
+  secret?: Secret
+  /** Stops it: rejects with `signal.reason`. */
+  signal?: AbortSignal
+  /** Called from time to time, with the bytes of the old log that were looked at. */
+  onProgress?(progress: { bytes: number; totalBytes: number }): void
+}
+
+/** Records that `salvage` copied together: those from `from` to `to - 1` are in the new log from `at` on. */
+export interface SalvageRun {
+  readonly from: number
+  readonly to: number
+  readonly at: number
+}
+
+/** Records that `salvage` did not copy. */
+export interface LeftOut {
+  /** Offset of the first one. */
+  readonly from: number
+  /** Offset after the last one; none where nothing tells how many there were, if any. */
+  readonly to?: number
+  /** File with the damage, where one is known. */
+  readonly segment?: string
+  /** Byte position in it. */
+  readonly position?: number
+  /** What is wrong there. */
+  readonly why: string
+}
+
+/** What `salvage` did. */
+export interface SalvageReport {
+  /** The new log's head. */
+  readonly head: Head
+  /** Id of the old log. */
+  readonly sourceId: string
+  /** Name of the encoding of both. */
+  readonly encoding: string
+  /** Records copied. */
+  readonly records: number
+  /** Bytes of their payloads. */
+  readonly payloadBytes: number
+  /** Records that are known to have been there and were not copied. */
+  readonly recordsLeftOut: number
+  /** Where the copied records are; the first 10,000 runs. */
+  readonly runs: readonly SalvageRun[]
+  /** What was left out; the first 10,000 ranges. */
+  readonly leftOut: readonly LeftOut[]
+}
+
 /** What `inspect` tells, from headers and footers only. */
 export interface LogInfo {
   /** The end of the log; of records that a writer has not stated to be durable it knows nothing. */

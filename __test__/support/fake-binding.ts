@@ -229,6 +229,14 @@ export class FakeBinding implements Binding {
     this.verifies.push(request)
   }
 
+  planRecovery(request: number): void {
+    this.verifies.push(request)
+  }
+
+  salvage(request: number): void {
+    this.verifies.push(request)
+  }
+
   inspect(request: number): void {
     this.verifies.push(request)
   }

@@ -30,6 +30,7 @@ pub mod reader;
 pub mod record;
 pub mod recovery;
 pub mod repair;
+pub mod salvage;
 pub mod scan;
 pub mod sealing;
 pub mod segment;

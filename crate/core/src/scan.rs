@@ -94,6 +94,27 @@ pub fn step(window: &mut Window<'_>, frame_key: &[u8; 32], position: u64) -> Res
     Ok(Step::Frame(header))
 }
 
+/// The first frame at or behind `position`, before the window's end.
+pub fn next_frame(window: &mut Window<'_>, key: &[u8; 32], mut position: u64) -> Result<Option<(u64, FrameHeader)>> {
+    let end = window.end();
+    while position < end {
+        let bytes = window.at(position, WINDOW_LEN)?;
+        let mut at = 0;
+        while let Some(here) = bytes.get(at..at + FRAME_HEADER_LEN) {
+            let header = FrameHeader::parse(here, key, position + at as u64);
+            if let Some(header) = header.filter(|h| position + at as u64 + h.frame_len() <= end) {
+                return Ok(Some((position + at as u64, header)));
+            }
+            at += FRAME_ALIGN as usize;
+        }
+        if at == 0 {
+            break;
+        }
+        position += at as u64;
+    }
+    Ok(None)
+}
+
 /// The highest `durable_to` that any valid frame header at or after `position` states: evidence of what was durable
 /// that survives damage before it.
 pub fn later_evidence(window: &mut Window<'_>, frame_key: &[u8; 32], position: u64) -> Result<Position> {

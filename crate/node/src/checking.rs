@@ -1,4 +1,4 @@
-//! `verify`, `verifyDir` and `inspect`, on engine threads.
+//! `verify`, `verifyDir`, `inspect`, `planRecovery` and `salvage`, on engine threads.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,9 @@ use napi_derive::napi;
 use varve_core::error::Result;
 use varve_core::host::Class;
 use varve_core::inspect;
+use varve_core::options::Options;
+use varve_core::recovery;
+use varve_core::salvage;
 use varve_core::verify::{self, Report, VerifyOptions};
 
 use crate::environment::Environment;
@@ -61,13 +64,17 @@ pub fn verify_dir(env: Env, request: i64, dir: String, options: NativeVerifyOpti
 
 /// Runs a verification that tells how far it is and stops when cancelled.
 fn report(reply: &Reply, progress: bool, run: impl FnOnce(&verify::Progress<'_>) -> Result<Report>) -> Result<Answer> {
-    let tell = |bytes, total_bytes| {
+    run(&tell(reply, progress)).map(|report| Answer::Report(Box::new(report)))
+}
+
+/// Tells how far the work is, where somebody wants to know, and whether to go on.
+fn tell(reply: &Reply, progress: bool) -> impl Fn(u64, u64) -> bool + Sync + '_ {
+    move |bytes, total_bytes| {
         if progress {
             reply.environment().push(Event::Progress { request: reply.request(), bytes, total_bytes });
         }
         !reply.cancel().is_set()
-    };
-    run(&tell).map(|report| Answer::Report(Box::new(report)))
+    }
 }
 
 fn parse(given: NativeVerifyOptions) -> Result<VerifyOptions> {
@@ -88,5 +95,35 @@ pub fn inspect(env: Env, request: i64, dir: String) -> napi::Result<()> {
         Ok(Answer::Info(Box::new(info)))
     };
     Reply::begin(&environment, request).work(Class::Read, work);
+    Ok(())
+}
+
+/// What opening the log in a folder for writing would repair; answered with a `RecoveryPlan`.
+#[napi(catch_unwind)]
+pub fn plan_recovery(env: Env, request: i64, dir: String, options: NativeVerifyOptions) -> napi::Result<()> {
+    let environment = Environment::of(&env)?;
+    let host = environment.host.clone();
+    let work = move |_: &Reply| {
+        let VerifyOptions { expect_head, secret, .. } = parse(options)?;
+        let options = Options { expect_head, secret, ..Options::default() };
+        let plan = recovery::plan(&host, dir.as_ref(), &options)?;
+        Ok(Answer::Plan(Box::new(plan)))
+    };
+    Reply::begin(&environment, request).work(Class::Read, work);
+    Ok(())
+}
+
+/// Copies what is sound of the log in `dir` into a new one in `to`; answered with a `SalvageReport`.
+#[napi(catch_unwind)]
+pub fn salvage(env: Env, request: i64, dir: String, to: String, options: NativeVerifyOptions) -> napi::Result<()> {
+    let environment = Environment::of(&env)?;
+    let host = environment.host.clone();
+    let progress = options.progress;
+    Reply::begin(&environment, request).work_in_turn(move |reply| {
+        let secret = options.secret.map(|secret| secret.to_vec());
+        let tell = tell(reply, progress);
+        let report = salvage::salvage(&host, dir.as_ref(), to.as_ref(), secret, &tell)?;
+        Ok(Answer::Salvaged(Box::new(report)))
+    });
     Ok(())
 }

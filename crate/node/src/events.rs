@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use varve_core::error::{Error, Result};
 use varve_core::inspect::Info;
+use varve_core::recovery::Plan;
+use varve_core::salvage::Report as Salvaged;
 use varve_core::verify::Report;
 use varve_core::writer::Head;
 
@@ -46,6 +48,8 @@ pub enum Answer {
     Chunk(Chunk),
     Report(Box<Report>),
     Info(Box<Info>),
+    Plan(Box<Plan>),
+    Salvaged(Box<Salvaged>),
 }
 
 /// A run of records as `NativeChunk` wants it.

@@ -75,6 +75,8 @@ fn done<'env>(env: &'env Env, environment: &Environment, request: i64, outcome: 
         Ok(Answer::Chunk(records)) => object.set_c_named_property(c"value", chunk(env, &records)?)?,
         Ok(Answer::Report(report)) => object.set_c_named_property(c"value", reports::report(env, &report)?)?,
         Ok(Answer::Info(info)) => object.set_c_named_property(c"value", reports::info(env, &info)?)?,
+        Ok(Answer::Plan(plan)) => object.set_c_named_property(c"value", reports::plan(env, &plan)?)?,
+        Ok(Answer::Salvaged(report)) => object.set_c_named_property(c"value", reports::salvaged(env, &report)?)?,
     }
     Ok(object)
 }
@@ -90,12 +92,7 @@ fn opened<'env>(env: &'env Env, handle: u32, log: &Log) -> Result<Object<'env>> 
     object.set_c_named_property(c"firstOffset", number(log.first_offset()))?;
     object.set_c_named_property(c"encoding", log.encoding())?;
     if let Some(cut) = log.cut() {
-        let mut recovery = Object::new(env)?;
-        recovery.set_c_named_property(c"segment", cut.segment.as_str())?;
-        recovery.set_c_named_property(c"position", number(cut.position))?;
-        recovery.set_c_named_property(c"cutBytes", number(cut.bytes))?;
-        recovery.set_c_named_property(c"savedAs", cut.saved_as.as_str())?;
-        object.set_c_named_property(c"recovery", recovery)?;
+        object.set_c_named_property(c"recovery", reports::cut(env, cut)?)?;
     }
     Ok(object)
 }

@@ -5,6 +5,8 @@ use super::{FORMAT_VERSION, SEGMENT_HEADER_MAX, SUITE};
 
 const MAGIC: [u8; 8] = *b"varveSEG";
 const FIXED_LEN: usize = 176;
+/// Behind magic, version, suite, seal mode, features and number.
+const ID_AT: usize = 24;
 const SEAL_LEN: usize = 16;
 const CRC_LEN: usize = 4;
 /// Bit 15 of an extension's type: who does not know it must refuse the file.
@@ -177,6 +179,12 @@ impl SegmentHeader {
             extensions: Self::parse_extensions(extension_bytes)?,
             seal,
         })
+    }
+
+    /// Log id and nonce as a damaged header has them: nothing vouches for them but the frames whose checks hold with them.
+    pub fn claims(page: &[u8]) -> Option<([u8; 32], [u8; 16])> {
+        let mut r = Reader::new(page.get(ID_AT..)?);
+        Some((r.array()?, r.array()?))
     }
 
     fn parse_extensions(bytes: &[u8]) -> Result<Vec<(u16, Vec<u8>)>, HeaderError> {

@@ -11,7 +11,7 @@ use super::report::{Problem, Problems};
 use super::stretch::{Fact, Stretch};
 use super::walk::Walk;
 use crate::error::{Damage, Result};
-use crate::format::{FRAME_ALIGN, FRAME_HEADER_LEN, FRAMES_START, FrameHeader};
+use crate::format::{FRAME_ALIGN, FRAMES_START};
 use crate::frame::FrameDamage;
 use crate::scan::{self, Step, Window};
 
@@ -150,7 +150,7 @@ impl Walk<'_> {
         if part.is_open() && !self.is_attested(part, at)? {
             return Ok(Next::End);
         }
-        let next = next_frame(&mut window, &source.frame_key, at + FRAME_ALIGN)?;
+        let next = scan::next_frame(&mut window, &source.frame_key, at + FRAME_ALIGN)?;
         if next.is_none() && !part.bounded && !part.last {
             // Nothing states where the frames of this segment end, and none follows.
             return Ok(Next::End);
@@ -223,25 +223,4 @@ fn lost_words(mut damage: Damage, from: Option<u64>, to: Option<u64>) -> Damage 
         _ => {}
     }
     damage
-}
-
-/// The first frame at or behind `position`, before the window's end.
-fn next_frame(window: &mut Window<'_>, key: &[u8; 32], mut position: u64) -> Result<Option<(u64, FrameHeader)>> {
-    let end = window.end();
-    while position < end {
-        let bytes = window.at(position, 1 << 20)?;
-        let mut at = 0;
-        while let Some(here) = bytes.get(at..at + FRAME_HEADER_LEN) {
-            let header = FrameHeader::parse(here, key, position + at as u64);
-            if let Some(header) = header.filter(|h| position + at as u64 + h.frame_len() <= end) {
-                return Ok(Some((position + at as u64, header)));
-            }
-            at += FRAME_ALIGN as usize;
-        }
-        if at == 0 {
-            break;
-        }
-        position += at as u64;
-    }
-    Ok(None)
 }

@@ -11,10 +11,10 @@ mod index;
 mod page;
 mod part;
 mod plan;
-mod report;
+pub(crate) mod report;
 mod sealed;
 mod stretch;
-mod survey;
+pub(crate) mod survey;
 mod walk;
 
 use std::path::Path;
