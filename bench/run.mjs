@@ -12,9 +12,24 @@ import { parseArgs } from 'node:util'
 import { runWorkload } from './runner.mjs'
 import { printTable } from './table.mjs'
 
-const usual = ['seq', 'conc', 'batch', 'pipe', 'overlap', 'sizes', 'curve', 'scan', 'logs', 'seed', 'disk']
+const usual = [
+  'seq',
+  'conc',
+  'batch',
+  'pipe',
+  'overlap',
+  'sizes',
+  'curve',
+  'scan',
+  'json',
+  'get',
+  'verify',
+  'logs',
+  'seed',
+  'disk',
+]
 /** Minutes and tens of gigabytes: only when asked for. */
-const long = ['large']
+const long = ['large', 'reopen']
 const { values: args } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },

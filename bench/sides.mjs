@@ -6,6 +6,7 @@ const variants = {
   'varve-each': { peer: 'varve' },
   'round-trip': { peer: 'varve' },
   'floor-filled': { peer: 'floor', options: { filled: true } },
+  parse: { peer: 'promise' },
   device: { peer: 'native' },
   'device-none': { peer: 'native' },
   lz4: { peer: 'native' },

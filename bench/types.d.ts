@@ -11,6 +11,8 @@ export interface Store {
   scan(touch: (payload: Uint8Array) => void): Promise<void>
   /** The same in runs of records, where there is such a way. */
   scanChunks(touch: (payload: Uint8Array) => void): Promise<void>
+  /** The payload at an offset. */
+  get(offset: number): Promise<Uint8Array> | Uint8Array
   /** The log itself; varve only. */
   log?: Log
   /** Opens more of them; varve only. */

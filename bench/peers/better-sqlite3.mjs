@@ -10,6 +10,7 @@ export function openStore(dir) {
   db.pragma('synchronous = FULL')
   db.exec('CREATE TABLE log (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL)')
   const insert = db.prepare('INSERT INTO log (payload) VALUES (?)')
+  const select = db.prepare('SELECT payload FROM log WHERE seq = ?').pluck()
   const insertAll = db.transaction(values => {
     for (const value of values) insert.run(value)
   })
@@ -19,6 +20,7 @@ export function openStore(dir) {
     async scan(touch) {
       for (const payload of db.prepare('SELECT payload FROM log ORDER BY seq').pluck().iterate()) touch(payload)
     },
+    get: offset => select.get(offset + 1),
     close: () => void db.close(),
   }
 }

@@ -5,9 +5,9 @@ export async function openStore(dir) {
   const db = new ClassicLevel(dir, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
   await db.open()
   let next = 0n
-  const key = () => {
+  const key = (number = next++) => {
     const bytes = Buffer.allocUnsafe(8)
-    bytes.writeBigUInt64BE(next++)
+    bytes.writeBigUInt64BE(number)
     return bytes
   }
   return {
@@ -24,6 +24,7 @@ export async function openStore(dir) {
       }
       await iterator.close()
     },
+    get: offset => db.get(key(BigInt(offset))),
     close: () => db.close(),
   }
 }

@@ -23,6 +23,7 @@ export function openStore(dir) {
     async scan(touch) {
       for (const { value } of db.getRange({})) touch(value)
     },
+    get: offset => db.get(offset),
     close: () => db.close(),
   }
 }

@@ -16,6 +16,7 @@ export async function openStore(dir, { compression = 'lz4' } = {}) {
         for (let index = 0; index < chunk.length; index++) touch(chunk.bytes(index))
       }
     },
+    get: async offset => (await log.get(offset)).value,
     close: () => log.close(),
   }
 }

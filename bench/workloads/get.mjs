@@ -1,0 +1,47 @@
+/** Random records by their offset, 100 in flight, on a warm log; lmdb reads from its map without waiting. */
+import { performance } from 'node:perf_hooks'
+
+const IN_FLIGHT = 100
+
+/** @type {import('../types.d.ts').Workload} */
+export default {
+  title: 'random gets, 100 in flight',
+  unit: 'gets/s',
+  better: 'higher',
+  sides: ['varve', 'lmdb', 'better-sqlite3', 'classic-level'],
+  baseline: 'lmdb',
+  goals: [{ what: 'varve', of: ['varve'], value: ({ varve }) => varve.value, unit: 'gets/s', min: 200_000 }],
+  plan: quick => ({
+    rounds: quick ? 3 : 8,
+    warmUp: 1,
+    records: quick ? 100_000 : 1_000_000,
+    gets: quick ? 20_000 : 100_000,
+  }),
+
+  async prepare({ store, events, plan }) {
+    for (let start = 0; start < plan.records; start += 4_000) {
+      await store.appendBatch(Array.from({ length: 4_000 }, (_, index) => events[(start + index) % events.length]))
+    }
+    return {}
+  },
+
+  async round({ store: { get }, plan, round }) {
+    let state = round + 1
+    const next = () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+      return Math.floor((state / 4_294_967_296) * plan.records)
+    }
+    let sum = 0
+    const reader = async () => {
+      for (let count = 0; count < plan.gets / IN_FLIGHT; count++) {
+        const payload = await get(next())
+        sum += payload[0]
+      }
+    }
+    const started = performance.now()
+    await Promise.all(Array.from({ length: IN_FLIGHT }, reader))
+    const seconds = (performance.now() - started) / 1_000
+    if (sum !== plan.gets * '{'.charCodeAt(0)) throw new Error('a get did not give an event')
+    return { value: plan.gets / seconds, records: plan.gets }
+  },
+}
