@@ -83,11 +83,13 @@ pub struct Tuning {
     pub state_bytes: u64,
     /// So many small groups in a row show that more will come: then space is filled ahead. Default 64.
     pub prefill_groups: u32,
+    /// Groups of so many bytes go past the page cache, where that can be. Default 256 KiB.
+    pub direct_bytes: u64,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { state_bytes: 16 << 20, prefill_groups: 64 }
+        Self { state_bytes: 16 << 20, prefill_groups: 64, direct_bytes: 256 << 10 }
     }
 }
 

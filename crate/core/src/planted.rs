@@ -21,6 +21,8 @@ bugs! {
     AcknowledgedBeforeSync,
     /// A group of several parts is acknowledged when only its first part is written.
     FirstPartAcknowledged,
+    /// A direct write does not keep what stands before it in its first block.
+    BlockNotKept,
     /// A short write is taken for a whole one.
     ShortWriteBelieved,
     /// A failed sync is retried, and its success is believed.

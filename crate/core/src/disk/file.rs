@@ -19,7 +19,20 @@ pub struct FileDisk;
 
 /// One descriptor of a real file.
 #[derive(Debug)]
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    #[cfg(target_os = "linux")]
+    mode: super::direct::Mode,
+}
+
+impl RealFile {
+    /// The descriptor, for transfers through the page cache.
+    fn cached(&self) -> io::Result<&File> {
+        #[cfg(target_os = "linux")]
+        self.mode.set(&self.file, false)?;
+        Ok(&self.file)
+    }
+}
 
 impl Disk for FileDisk {
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
@@ -39,7 +52,11 @@ impl Disk for FileDisk {
         }
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Box::new(RealFile(options.open(path)?)))
+        Ok(Box::new(RealFile {
+            file: options.open(path)?,
+            #[cfg(target_os = "linux")]
+            mode: super::direct::Mode::default(),
+        }))
     }
 
     fn kind(&self, path: &Path) -> io::Result<EntryKind> {
@@ -124,12 +141,18 @@ fn kind_of(metadata: &std::fs::Metadata) -> EntryKind {
 /// allocate anew for an overwrite, and in memory (tmpfs) there is nothing to win.
 #[cfg(target_os = "linux")]
 fn prefill_pays(dir: &Path) -> io::Result<bool> {
+    Ok(writes_in_place(rustix::fs::statfs(dir)?.f_type))
+}
+
+/// Whether this type of file system is ext4 or XFS.
+#[cfg(target_os = "linux")]
+pub(super) fn writes_in_place(kind: rustix::fs::FsWord) -> bool {
     const EXT4: u64 = 0xEF53;
     const XFS: u64 = 0x5846_5342;
     // The type's width and sign differ between architectures; the magic numbers fit in 32 bits.
-    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the field's type depends on the target")]
-    let kind = rustix::fs::statfs(dir)?.f_type as u64 & 0xFFFF_FFFF;
-    Ok(matches!(kind, EXT4 | XFS))
+    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "the type depends on the target")]
+    let kind = kind as u64 & 0xFFFF_FFFF;
+    matches!(kind, EXT4 | XFS)
 }
 
 #[cfg(all(unix, not(target_os = "linux")))]
@@ -141,56 +164,67 @@ fn prefill_pays(_dir: &Path) -> io::Result<bool> {
 impl DiskFile for RealFile {
     #[cfg(unix)]
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.0, buffer, position)
+        std::os::unix::fs::FileExt::read_at(self.cached()?, buffer, position)
     }
 
     #[cfg(unix)]
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::write_at(&self.0, bytes, position)
+        std::os::unix::fs::FileExt::write_at(self.cached()?, bytes, position)
     }
 
     // These two move the descriptor's cursor, which nothing here uses.
     #[cfg(windows)]
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(&self.0, buffer, position)
+        std::os::windows::fs::FileExt::seek_read(self.cached()?, buffer, position)
     }
 
     #[cfg(windows)]
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_write(&self.0, bytes, position)
+        std::os::windows::fs::FileExt::seek_write(self.cached()?, bytes, position)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn takes_direct(&self) -> bool {
+        super::direct::is_sound(&self.file)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn write_direct_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
+        self.mode.set(&self.file, true)?;
+        std::os::unix::fs::FileExt::write_at(&self.file, bytes, position)
     }
 
     // On macOS std issues `F_FULLFSYNC` for both: plain fsync leaves data in the drive's cache there.
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.0.sync_all()
+        self.file.sync_all()
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     #[cfg(unix)]
     fn identity(&self) -> io::Result<u64> {
-        Ok(std::os::unix::fs::MetadataExt::ino(&self.0.metadata()?))
+        Ok(std::os::unix::fs::MetadataExt::ino(&self.file.metadata()?))
     }
 
     /// The file index needs an unsafe call; the creation time (100 ns) stands in. A copy that preserves it passes for
     /// the original.
     #[cfg(windows)]
     fn identity(&self) -> io::Result<u64> {
-        Ok(std::os::windows::fs::MetadataExt::creation_time(&self.0.metadata()?))
+        Ok(std::os::windows::fs::MetadataExt::creation_time(&self.file.metadata()?))
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        match self.0.try_lock() {
+        match self.file.try_lock() {
             Ok(()) => Ok(true),
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(error)) => Err(error),
@@ -268,6 +302,37 @@ mod tests {
         assert_eq!(open(&path, Access::Write).unwrap().len().unwrap(), 4);
         let reader = open(&path, Access::Read).unwrap();
         assert!(reader.write_at(b"x", 0).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn direct_writes_take_turns_with_others_and_every_descriptor_sees_them() {
+        use super::super::{DIRECT_ALIGN, write_all_direct_at};
+        // Beside the test itself: a temporary folder may be in memory, where there are none.
+        let here = std::env::current_exe().unwrap();
+        let dir = tempfile::tempdir_in(here.parent().unwrap()).unwrap();
+        let path = dir.path().join("a");
+        let (file, reader) = (open(&path, Access::CreateNew).unwrap(), open(&path, Access::Read).unwrap());
+        if !file.takes_direct() {
+            return; // neither ext4 nor XFS
+        }
+        let memory = vec![7; 3 * DIRECT_ALIGN];
+        let at = memory.as_ptr().align_offset(DIRECT_ALIGN);
+        let mut buffer = [0; 5];
+        for round in 0..20u64 {
+            let block = 4096 * (round + 1);
+            write_all_at(&*file, b"varve", block + 10).unwrap();
+            assert_eq!(read_full_at(&*reader, &mut buffer, block + 10).unwrap(), 5);
+            assert_eq!(&buffer, b"varve");
+            write_all_direct_at(&*file, &memory[at..at + DIRECT_ALIGN], block).unwrap();
+            assert_eq!(read_full_at(&*reader, &mut buffer, block + 10).unwrap(), 5);
+            assert_eq!(buffer, [7; 5]);
+            assert_eq!(read_full_at(&*file, &mut buffer, block + 10).unwrap(), 5);
+            assert_eq!(buffer, [7; 5]);
+        }
+        let refused = write_all_direct_at(&*file, &memory[at..at + DIRECT_ALIGN], 64).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        file.sync_data().unwrap();
     }
 
     #[cfg(unix)]

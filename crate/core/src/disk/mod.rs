@@ -6,6 +6,8 @@
 //! Short transfers and `EINTR` are handled once, by [`read_full_at`] and [`write_all_at`]: implementations may
 //! return both.
 
+#[cfg(target_os = "linux")]
+mod direct;
 pub mod file;
 pub mod memory;
 #[cfg(any(test, feature = "simulation"))]
@@ -16,6 +18,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::planted::{Bug, planted};
+
+/// Address, position and length of direct writes are multiples of it. No known device needs more.
+pub const DIRECT_ALIGN: usize = 4096;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +99,16 @@ pub trait DiskFile: Send + Sync {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
     /// Writes at a position, extending the file as needed; may be short.
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize>;
+    /// Whether [`DiskFile::write_direct_at`] is to be had here and sound; told anew at each call.
+    fn takes_direct(&self) -> bool {
+        false
+    }
+    /// Writes past the page cache; address, position and length are multiples of [`DIRECT_ALIGN`]. May be short.
+    /// `InvalidInput`: refused, and nothing was written. Like any other write it is durable after the next sync only, and
+    /// seen by every read that begins after it.
+    fn write_direct_at(&self, _bytes: &[u8], _position: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
     /// Data and what is needed to read it back (`fdatasync`, `F_FULLFSYNC`, `FlushFileBuffers`).
     fn sync_data(&self) -> io::Result<()>;
     /// Data and all metadata (`fsync`).
@@ -134,6 +149,23 @@ pub fn write_all_at(file: &dyn DiskFile, bytes: &[u8], position: u64) -> io::Res
             Ok(0) => return Err(io::Error::new(io::ErrorKind::WriteZero, "the disk took no byte of a write")),
             Ok(_) if planted(Bug::ShortWriteBelieved) => break,
             Ok(n) => done += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// [`write_all_at`] past the page cache. After a short write the rest is aligned too, or it is an error.
+pub fn write_all_direct_at(file: &dyn DiskFile, bytes: &[u8], position: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match file.write_direct_at(&bytes[done..], position + done as u64) {
+            Ok(n) if n < DIRECT_ALIGN => {
+                return Err(io::Error::new(io::ErrorKind::WriteZero, "the disk took no block of a direct write"));
+            }
+            // Part of a block may have been taken: it is written again.
+            Ok(n) => done += n - n % DIRECT_ALIGN,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

@@ -99,7 +99,10 @@ fn quiet(log: &Arc<Shared>, groups: u64) {
     queue.quiet_timer = false;
     queue.flushing = true;
     drop(queue);
-    let marked = writer.flusher.lock().mark_slot();
+    let mut flusher = writer.flusher.lock();
+    flusher.rest();
+    let marked = flusher.mark_slot();
+    drop(flusher);
     if let Err(error) = marked {
         fail(log, error);
     }

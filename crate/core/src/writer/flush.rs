@@ -18,6 +18,7 @@ use crate::sealing::Summary;
 use crate::segment::Segment;
 use crate::stats::Counters;
 
+use super::direct::DirectWriter;
 use super::prefill::Prefill;
 use super::prepare::{Prepared, Preparer};
 use super::rotation::{Sealable, Spare};
@@ -57,6 +58,9 @@ pub struct Flusher {
     /// What a slot of page 0 states.
     slot_position: u64,
     prefill: Prefill,
+    direct: DirectWriter,
+    /// Groups from this size on are written by it.
+    direct_bytes: u64,
     counters: Arc<Mutex<Counters>>,
 }
 
@@ -84,6 +88,8 @@ impl Flusher {
             state_position: chain.state_position,
             slot_position,
             prefill: Prefill::new(options.tuning.prefill_groups),
+            direct: DirectWriter::default(),
+            direct_bytes: options.tuning.direct_bytes,
             counters,
         })
     }
@@ -114,17 +120,16 @@ impl Flusher {
             Some((Some(header), Some(spare))) => Some(self.rotate(log, *header, spare)?),
             _ => None,
         };
-        for (number, part) in group.iter_mut().enumerate() {
+        for part in &mut group {
             for &at in &part.frames {
                 let position = part.position + at as u64;
                 let own = planted(Bug::DurableToByStage1).then(|| self.active.place(position));
                 let durable_to = own.unwrap_or(self.synced.place);
                 frame_header::stamp(&mut part.bytes[at..], &self.active.frame_key, durable_to, position);
             }
-            if number == 0 || !planted(Bug::FirstPartAcknowledged) {
-                disk::write_all_at(&*self.active.file, &part.bytes, part.position)
-                    .map_err(|error| Error::io("write", &self.active.path, error))?;
-            }
+        }
+        self.write(&group).map_err(|error| Error::io("write", &self.active.path, error))?;
+        for part in &group {
             self.count(part);
         }
         let records = group.iter().map(|part| part.records).sum();
@@ -137,11 +142,25 @@ impl Flusher {
         if syncs_every_group(self.durability) || must_sync {
             self.sync(log)?;
         }
-        self.prefill.note_group(group.iter().map(|part| part.bytes.len() as u64).sum());
+        self.prefill.note_group(bytes_of(&group));
         for part in &group {
             log.catalogue.extend_active(&part.index, part.position + part.bytes.len() as u64);
         }
         Ok(Flushed { head: self.written.head, last_time: self.written.last_time, sealable })
+    }
+
+    fn write(&mut self, group: &[Prepared]) -> std::io::Result<()> {
+        let file = &*self.active.file;
+        let group = if planted(Bug::FirstPartAcknowledged) { &group[..1.min(group.len())] } else { group };
+        // With durability 'os' the page cache is what the caller asked for.
+        let large = bytes_of(group) >= self.direct_bytes && syncs_every_group(self.durability);
+        if let Some(first) = group.first()
+            && large
+            && self.direct.is_for(file)
+        {
+            return self.direct.write(file, group.iter().map(|part| &part.bytes[..]), first.position);
+        }
+        group.iter().try_for_each(|part| disk::write_all_at(file, &part.bytes, part.position))
     }
 
     fn count(&mut self, part: &Prepared) {
@@ -235,6 +254,7 @@ impl Flusher {
         self.state_position = 0;
         self.slot_position = 0;
         self.prefill.rotated();
+        self.direct.rotated();
         let summary = Summary {
             segment: old.number,
             frames_end: self.written.place.position,
@@ -278,8 +298,17 @@ impl Flusher {
         Ok(())
     }
 
+    /// Nothing came for a while: gives back memory that only large groups need.
+    pub fn rest(&mut self) {
+        self.direct.rest();
+    }
+
     /// Releases the writer lock.
     pub fn release(&mut self) {
         self.lock = None;
     }
+}
+
+fn bytes_of(group: &[Prepared]) -> u64 {
+    group.iter().map(|part| part.bytes.len() as u64).sum()
 }

@@ -11,6 +11,7 @@
 //! queued during a sync is the next group.
 
 mod background;
+mod direct;
 mod flush;
 mod prefill;
 mod prepare;

@@ -80,8 +80,11 @@ pub struct Script {
     acknowledged: u64,
 }
 
-/// Creates a log, appends, rotates and closes; the machine halts at call `halt`.
-pub fn script(halt: Option<u64>) -> (SimWorld, Script) {
+/// Creates a log, appends, rotates and closes; the machine halts at call `halt`. Groups of `direct_bytes` go past the
+/// page cache.
+pub fn script(halt: Option<u64>, direct_bytes: u64) -> (SimWorld, Script) {
+    let mut options = options();
+    options.tuning.direct_bytes = direct_bytes;
     let world = SimWorld::new(1);
     if let Some(halt) = halt {
         world.disk.halt_at(halt);
@@ -95,7 +98,7 @@ pub fn script(halt: Option<u64>) -> (SimWorld, Script) {
         vec![LARGE.to_vec()],
         vec![b"four".to_vec(), Vec::new(), vec![9; 100]],
     ];
-    if let Ok(log) = Log::open(world.host(), Path::new(DIR), options(), Arc::new(Ear(Arc::clone(&acknowledged)))) {
+    if let Ok(log) = Log::open(world.host(), Path::new(DIR), options, Arc::new(Ear(Arc::clone(&acknowledged)))) {
         for (number, batch) in batches.iter().enumerate() {
             append(&world, &log, &batch.iter().map(Vec::as_slice).collect::<Vec<_>>());
             if number == 1 {

@@ -103,6 +103,12 @@ impl DiskFile for WovenFile {
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
         self.weaver.around(|| self.file.write_at(bytes, position))
     }
+    fn takes_direct(&self) -> bool {
+        self.file.takes_direct()
+    }
+    fn write_direct_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
+        self.weaver.around(|| self.file.write_direct_at(bytes, position))
+    }
     fn sync_data(&self) -> io::Result<()> {
         self.weaver.around(|| self.file.sync_data())
     }

@@ -105,6 +105,7 @@ impl History {
             tuning: Tuning {
                 state_bytes: *pick(&mut rng, &[16 << 20, 20_000, 3000]),
                 prefill_groups: *pick(&mut rng, &[64, 5, 1]),
+                direct_bytes: *pick(&mut rng, &[256 << 10, 2000, 1]),
             },
             ..Options::default()
         };

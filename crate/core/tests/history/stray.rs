@@ -29,7 +29,9 @@ impl History {
             let path = self.dir.join(format!("{:010}.seg", files.len() + number));
             let skip = self.rng.below(10);
             self.note(|| format!("write {skip} of {} goes astray: {fault:?}", path.display()));
-            self.world.disk.add_rule(Rule::new(fault.clone()).on(&[Call::Write]).path(path).skip(skip));
+            self.world
+                .disk
+                .add_rule(Rule::new(fault.clone()).on(&[Call::Write, Call::WriteDirect]).path(path).skip(skip));
         }
         self.model.lock().stray = true;
         self.use_log(&log)?;

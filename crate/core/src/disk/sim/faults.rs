@@ -20,6 +20,7 @@ pub enum Call {
     Volume,
     Read,
     Write,
+    WriteDirect,
     SyncData,
     SyncAll,
     Len,
@@ -42,6 +43,7 @@ impl Call {
             Self::Volume => "volume",
             Self::Read => "read",
             Self::Write => "write",
+            Self::WriteDirect => "write_direct",
             Self::SyncData => "sync_data",
             Self::SyncAll => "sync_all",
             Self::Len => "len",
@@ -66,6 +68,8 @@ pub enum Fault {
     Interrupted,
     /// A read or write transfers at most so many bytes; 0 for writes only (a read of 0 would mean the end).
     Short(usize),
+    /// EINVAL, and nothing took effect: what a direct write meets where there is none.
+    Refused,
     /// A write, sync or folder sync reports success, and nothing reaches the disk. A write shows in the cache until
     /// the crash or [`super::SimDisk::evict`].
     Phantom,
@@ -162,6 +166,8 @@ pub struct Chaos {
     pub short: u64,
     /// Reads and writes that are interrupted.
     pub interrupted: u64,
+    /// Direct writes that are refused.
+    pub refused: u64,
     /// Writes that take nothing.
     pub zero_write: u64,
     /// Writes that fail, some after a part.
@@ -177,23 +183,26 @@ pub struct Chaos {
 }
 
 impl Chaos {
-    /// What a correct engine does not notice: short transfers and interruptions.
+    /// What a correct engine does not notice: short transfers, interruptions and refused direct writes.
     pub fn harmless() -> Self {
-        Self { short: 1500, interrupted: 500, ..Self::default() }
+        Self { short: 1500, interrupted: 500, refused: 300, ..Self::default() }
     }
 
     fn pick(&self, call: Call, len: u64, rng: &mut SimRng) -> Option<Fault> {
         let half_way = |rng: &mut SimRng| if rng.chance(1, 2) { Fault::Io } else { Fault::IoPartly(rng.next_u64()) };
         let mut hit = |per_ten_thousand: u64| per_ten_thousand > 0 && rng.chance(per_ten_thousand, 10_000);
         match call {
-            Call::Read | Call::Write if hit(self.interrupted) => Some(Fault::Interrupted),
-            Call::Write if hit(self.zero_write) => Some(Fault::Short(0)),
-            Call::Write if hit(self.write_io) => Some(half_way(rng)),
+            Call::Read | Call::Write | Call::WriteDirect if hit(self.interrupted) => Some(Fault::Interrupted),
+            Call::WriteDirect if hit(self.refused) => Some(Fault::Refused),
+            Call::Write | Call::WriteDirect if hit(self.zero_write) => Some(Fault::Short(0)),
+            Call::Write | Call::WriteDirect if hit(self.write_io) => Some(half_way(rng)),
             Call::Read if hit(self.read_io) => Some(Fault::Io),
             Call::SyncData | Call::SyncAll if hit(self.sync_io) => Some(half_way(rng)),
-            Call::Open | Call::CreateDir | Call::Write | Call::SetLen if hit(self.no_space) => Some(Fault::NoSpace),
+            Call::Open | Call::CreateDir | Call::Write | Call::WriteDirect | Call::SetLen if hit(self.no_space) => {
+                Some(Fault::NoSpace)
+            }
             Call::CreateDir | Call::Rename | Call::Remove | Call::SyncDir if hit(self.names_io) => Some(Fault::Io),
-            Call::Read | Call::Write if len > 1 && hit(self.short) => {
+            Call::Read | Call::Write | Call::WriteDirect if len > 1 && hit(self.short) => {
                 Some(Fault::Short(1 + usize::try_from(rng.below(len - 1)).unwrap_or(0)))
             }
             _ => None,
@@ -235,6 +244,11 @@ pub(super) fn eio() -> io::Error {
 /// ENOSPC.
 pub(super) fn enospc() -> io::Error {
     system_error(28, io::ErrorKind::StorageFull)
+}
+
+/// EINVAL.
+pub(super) fn einval() -> io::Error {
+    system_error(22, io::ErrorKind::InvalidInput)
 }
 
 /// EINTR.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::super::DiskFile;
 use super::super::memory::{check_writable, read_bytes};
+use super::super::{DIRECT_ALIGN, DiskFile};
 use super::faults::{Call, Fault, eio, enospc};
 use super::rng::SimRng;
 use super::world::{About, World};
@@ -58,6 +58,53 @@ impl SimFile {
             }
         }
     }
+
+    /// A write of whole multiples of `unit`, but for a fault that fails half-way.
+    fn write(&self, call: Call, bytes: &[u8], position: u64, unit: usize) -> io::Result<usize> {
+        check_writable(self.writable)?;
+        let mut world = self.world.lock();
+        let fault = self.begin(&mut world, call, &About::Span { position, len: bytes.len() as u64 })?;
+        let call = world.calls;
+        let mut bytes = bytes;
+        if world.capacity.is_some() {
+            let grows = position.saturating_add(bytes.len() as u64).saturating_sub(world.image(self.file)?.charged);
+            let missing = usize::try_from(grows.saturating_sub(world.free())).unwrap_or(usize::MAX);
+            if missing >= bytes.len() && missing > 0 {
+                return Err(enospc());
+            }
+            bytes = &bytes[..(bytes.len() - missing) / unit * unit];
+            if bytes.is_empty() && missing > 0 {
+                return Err(enospc());
+            }
+        }
+        let image = world.image(self.file)?;
+        match fault {
+            Some(Fault::Io) => Err(eio()),
+            Some(Fault::IoPartly(seed)) => {
+                let part = SimRng::new(seed).index(bytes.len() + 1);
+                image.write(call, position, &bytes[..part], true)?;
+                Err(eio())
+            }
+            Some(Fault::Short(max)) => {
+                let part = bytes.len().min(max.next_multiple_of(unit));
+                image.write(call, position, &bytes[..part], true)?;
+                Ok(part)
+            }
+            Some(Fault::Phantom) => {
+                image.write(call, position, bytes, false)?;
+                Ok(bytes.len())
+            }
+            Some(Fault::Misdirected { path, position: landed }) => {
+                image.write(call, position, bytes, false)?;
+                world.image_at(&path)?.strike(landed, bytes);
+                Ok(bytes.len())
+            }
+            _ => {
+                image.write(call, position, bytes, true)?;
+                Ok(bytes.len())
+            }
+        }
+    }
 }
 
 impl DiskFile for SimFile {
@@ -78,46 +125,19 @@ impl DiskFile for SimFile {
     }
 
     fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
-        check_writable(self.writable)?;
-        let mut world = self.world.lock();
-        let fault = self.begin(&mut world, Call::Write, &About::Span { position, len: bytes.len() as u64 })?;
-        let call = world.calls;
-        let mut bytes = bytes;
-        if world.capacity.is_some() {
-            let grows = position.saturating_add(bytes.len() as u64).saturating_sub(world.image(self.file)?.charged);
-            let missing = usize::try_from(grows.saturating_sub(world.free())).unwrap_or(usize::MAX);
-            if missing >= bytes.len() && missing > 0 {
-                return Err(enospc());
-            }
-            bytes = &bytes[..bytes.len() - missing];
-        }
-        let image = world.image(self.file)?;
-        match fault {
-            Some(Fault::Io) => Err(eio()),
-            Some(Fault::IoPartly(seed)) => {
-                let part = SimRng::new(seed).index(bytes.len() + 1);
-                image.write(call, position, &bytes[..part], true)?;
-                Err(eio())
-            }
-            Some(Fault::Short(max)) => {
-                let part = bytes.len().min(max);
-                image.write(call, position, &bytes[..part], true)?;
-                Ok(part)
-            }
-            Some(Fault::Phantom) => {
-                image.write(call, position, bytes, false)?;
-                Ok(bytes.len())
-            }
-            Some(Fault::Misdirected { path, position: landed }) => {
-                image.write(call, position, bytes, false)?;
-                world.image_at(&path)?.strike(landed, bytes);
-                Ok(bytes.len())
-            }
-            _ => {
-                image.write(call, position, bytes, true)?;
-                Ok(bytes.len())
-            }
-        }
+        self.write(Call::Write, bytes, position, 1)
+    }
+
+    fn takes_direct(&self) -> bool {
+        self.world.lock().direct
+    }
+
+    fn write_direct_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
+        // The engine's defect, not a refusal: that would be passed over.
+        assert!(bytes.as_ptr().align_offset(DIRECT_ALIGN) == 0, "the memory of a direct write is not aligned");
+        assert!(position.is_multiple_of(DIRECT_ALIGN as u64), "a direct write begins inside of a block");
+        assert!(bytes.len().is_multiple_of(DIRECT_ALIGN), "a direct write ends inside of a block");
+        self.write(Call::WriteDirect, bytes, position, DIRECT_ALIGN)
     }
 
     fn sync_data(&self) -> io::Result<()> {

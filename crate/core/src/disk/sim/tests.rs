@@ -12,6 +12,10 @@ fn p(path: &str) -> &Path {
     Path::new(path)
 }
 
+/// Memory for a direct write.
+#[repr(align(4096))]
+struct Block([u8; 4096]);
+
 /// A disk with one file whose bytes and name are durable.
 fn disk_with(path: &str, bytes: &[u8]) -> (SimDisk, Box<dyn DiskFile>) {
     let disk = SimDisk::new();
@@ -344,6 +348,7 @@ fn chaos_shows_every_fault_and_repeats_with_its_seed() {
         let chaos = Chaos {
             short: all,
             interrupted: all,
+            refused: all,
             zero_write: all,
             write_io: all,
             sync_io: all,
@@ -353,8 +358,10 @@ fn chaos_shows_every_fault_and_repeats_with_its_seed() {
         };
         disk.set_chaos(chaos, seed);
         disk.start_trace();
+        let block = Block([2; 4096]);
         for i in 0..200 {
             let _ = file.write_at(&[1; 100], i * 10);
+            let _ = file.write_direct_at(&block.0, i * 4096);
             let _ = file.read_at(&mut [0; 100], i * 10);
             let _ = file.sync_data();
             let _ = disk.sync_dir(p("/"));
@@ -631,4 +638,35 @@ fn random_histories_never_lose_what_was_synced() {
             assert_eq!(bytes[..view.len()], view, "sync_data makes everything readable durable");
         }
     }
+}
+
+#[test]
+fn a_direct_write_is_seen_at_once_and_durable_after_the_next_sync() {
+    let (disk, file) = disk_with("a", &[1; 5000]);
+    file.write_direct_at(&Block([2; 4096]).0, 4096).unwrap();
+    assert_eq!(disk.read_file(p("a")).unwrap(), [vec![1; 4096], vec![2; 4096]].concat());
+    let lost = disk.crash_with(&CrashChoice::lose_all());
+    assert_eq!(lost.read_file(p("a")).unwrap(), [1; 5000]);
+    file.sync_data().unwrap();
+    let kept = disk.crash_with(&CrashChoice::lose_all());
+    assert_eq!(kept.read_file(p("a")).unwrap().len(), 8192);
+}
+
+#[test]
+fn a_direct_write_is_short_by_whole_blocks_and_may_be_refused() {
+    let (disk, file) = disk_with("a", &[]);
+    disk.add_rule(Rule::new(Fault::Short(100)).on(&[Call::WriteDirect]));
+    disk.add_rule(Rule::new(Fault::Refused).on(&[Call::WriteDirect]));
+    let block = Block([2; 4096]);
+    assert_eq!(file.write_direct_at(&block.0, 0).unwrap(), 4096);
+    assert_eq!(file.write_direct_at(&block.0, 0).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    disk.set_free(Some(4000));
+    assert_eq!(number(&file.write_direct_at(&block.0, 4096).unwrap_err()), 28);
+}
+
+#[test]
+#[should_panic(expected = "begins inside of a block")]
+fn a_direct_write_that_is_not_aligned_is_a_defect() {
+    let (_, file) = disk_with("a", &[]);
+    let _ = file.write_direct_at(&Block([2; 4096]).0, 64);
 }

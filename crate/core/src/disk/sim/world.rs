@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::tree::{Change, Edit, Names, Node, Tree};
 use super::crash::short_name;
-use super::faults::{Call, Fault, Faults, eintr, eio, enospc};
+use super::faults::{Call, Fault, Faults, eintr, einval, eio, enospc};
 use super::image::Image;
 
 /// Everything a simulated disk consists of.
@@ -34,6 +34,8 @@ pub(super) struct World {
     /// Bytes that files may use in all.
     pub capacity: Option<u64>,
     pub prefill_pays: bool,
+    /// Files take direct writes.
+    pub direct: bool,
 }
 
 /// What a trace says of a call beyond kind and path.
@@ -79,10 +81,11 @@ impl World {
             trace.push(format!("#{} {} {}{about}{fault}", self.calls, call.name(), short_name(path)));
         }
         let syncs = matches!(call, Call::SyncData | Call::SyncAll);
-        let transfers = matches!(call, Call::Read | Call::Write);
+        let transfers = matches!(call, Call::Read | Call::Write | Call::WriteDirect);
         match fault {
             Some(Fault::NoSpace) if !syncs => Err(enospc()),
             Some(Fault::Interrupted) => Err(eintr()),
+            Some(Fault::Refused) => Err(einval()),
             Some(Fault::Io | Fault::IoPartly(_)) if !syncs && !transfers => Err(eio()),
             other => Ok(other),
         }
