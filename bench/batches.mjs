@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { watchDelay } from './delay.mjs'
+import { mainThreadNanos } from './system.mjs'
 
 /**
  * Batches with some in flight: from the first call until everything is durable. Gives records a second.
@@ -13,6 +14,7 @@ export async function appendBatches({ appendBatch, log }, events, { batches, siz
   const all = Array.from({ length: batches }, (_, batch) =>
     Array.from({ length: size }, (_, index) => events[(batch * size + index) % events.length]),
   )
+  const nanosBefore = await mainThreadNanos()
   const delay = log && watchDelay()
   const started = performance.now()
   /** @type {Promise<unknown>[]} */
@@ -23,6 +25,12 @@ export async function appendBatches({ appendBatch, log }, events, { batches, siz
   }
   await Promise.all(waiting)
   const seconds = (performance.now() - started) / 1_000
+  const late = delay?.()
   const records = batches * size
-  return { value: records / seconds, records, extra: delay && { 'event loop p99 ms': delay() } }
+  const extra = { 'main thread ns': ((await mainThreadNanos()) - nanosBefore) / records }
+  return {
+    value: records / seconds,
+    records,
+    extra: late === undefined ? extra : { ...extra, 'event loop p99 ms': late },
+  }
 }

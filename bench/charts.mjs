@@ -1,11 +1,12 @@
 /**
  * `node bench/charts.mjs [RESULT.json]`: what the README and docs/PERFORMANCE.md show, from one run (by default the newest
- * full one): the charts in docs/charts/, the table of goals in docs/PERFORMANCE.md, and the figures in bench/charts/run.json.
+ * full one): the charts in docs/charts/, the tables in the README and docs/PERFORMANCE.md, and the figures in bench/charts/run.json.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { bars } from './charts/bars.mjs'
 import { lines } from './charts/lines.mjs'
+import { summary } from './charts/summary.mjs'
 import { number, verdict } from './table.mjs'
 
 /**
@@ -28,7 +29,8 @@ save('latency.svg', latency())
 save('scaling.svg', scaling())
 const figures = { ...run, workloads: run.workloads.map(withoutRounds) }
 writeFileSync(join(import.meta.dirname, 'charts/run.json'), `${JSON.stringify(figures)}\n`)
-putGoals(join(root, 'docs/PERFORMANCE.md'))
+put('docs/PERFORMANCE.md', 'goals', goals())
+put('README.md', 'bench', summary(outcome))
 
 function workloads() {
   const peers = ['lmdb', 'better-sqlite3', 'classic-level', 'fs']
@@ -140,8 +142,7 @@ function withoutRounds({ sides, ...rest }) {
   return { ...rest, sides: Object.fromEntries(bare) }
 }
 
-/** @param {string} page */
-function putGoals(page) {
+function goals() {
   const rows = run.workloads.flatMap((/** @type {Outcome} */ { name, goals, othersShare }) =>
     goals.map(goal => {
       const { bound, judged } = verdict(goal, othersShare)
@@ -150,16 +151,21 @@ function putGoals(page) {
       return `| \`${name}\` | ${goal.what} | ${bound} | ${figure} | ${judged} |`
     }),
   )
-  const table = ['| workload | what | goal | median (quartiles) | |', '| --- | --- | --- | --- | --- |', ...rows].join(
-    '\n',
-  )
-  const found = /(<!-- goals -->\n)[\s\S]*(<!-- \/goals -->)/
-  const text = readFileSync(page, 'utf8')
-  if (!found.test(text)) throw new Error(`no goals in ${page}`)
-  writeFileSync(
-    page,
-    text.replace(found, (_, start, end) => `${start}\n${table}\n\n${note}.\n\n${end}`),
-  )
+  return ['| workload | what | goal | median (quartiles) | |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')
+}
+
+/**
+ * Replaces what stands between two comments of a page.
+ *
+ * @type {(page: string, name: string, content: string) => void}
+ */
+function put(page, name, content) {
+  const file = join(root, page)
+  const text = readFileSync(file, 'utf8')
+  const [before, rest] = text.split(`<!-- ${name} -->\n`)
+  const after = rest?.split(`<!-- /${name} -->`)[1]
+  if (after === undefined) throw new Error(`there is no place for ${name} in ${page}`)
+  writeFileSync(file, `${before}<!-- ${name} -->\n\n${content}\n\n${note}.\n\n<!-- /${name} -->${after}`)
 }
 
 function newest() {

@@ -47,7 +47,8 @@ export async function runWorkload(name, { data, quick, without }) {
     if (error) entry.left = error
     else found = { ...found, ...result }
   }
-  const othersShare = await runRounds(sides, plan)
+  const busy = await runRounds(sides, plan)
+  const othersShare = workload.spawns ? 0 : busy
   for (const { child } of sides) await stopSide(child)
   rmSync(data, { recursive: true, force: true })
 

@@ -70,6 +70,8 @@ export interface Workload {
   /** The side that all others are divided by. */
   baseline: string
   goals: Goal[]
+  /** Its rounds run processes of their own: who used the processor cannot be told. */
+  spawns?: boolean
   plan(quick: boolean): Plan
   /** Before the rounds. What it returns is found by the sides that start later. */
   prepare?(context: Context): Promise<object>
@@ -114,7 +116,7 @@ export interface Outcome extends Pick<Workload, 'title' | 'unit' | 'better' | 'b
   name: string
   plan: Plan
   found: object
-  /** Share of the machine's CPU time that went to processes other than the bench. */
+  /** Share of the machine's CPU time that went to processes other than the bench; 0 where it cannot be told. */
   othersShare: number
   seconds: number
   sides: Record<string, Result>

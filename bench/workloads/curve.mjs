@@ -21,7 +21,7 @@ export default {
   sides: ['varve', 'varve-none', 'lmdb', 'better-sqlite3', 'classic-level'],
   baseline: 'lmdb',
   goals: [],
-  plan: quick => ({ rounds: quick ? 2 : 6, warmUp: 1, share: quick ? 0.3 : 1 }),
+  plan: quick => ({ rounds: quick ? 2 : 5, warmUp: 1, share: quick ? 0.3 : 1 }),
 
   async round({ store, events, plan }) {
     /** @type {[number, number][]} */

@@ -8,6 +8,7 @@ import { residentBytes } from '../system.mjs'
 
 const SIZE = 4_000
 const MB = 1e6
+let residentFirst = Number.NaN
 
 /** @type {import('../types.d.ts').Workload} */
 export default {
@@ -30,6 +31,13 @@ export default {
       value: ({ 'varve-none': varve }) => varve.extra?.['RSS MB'] ?? Number.NaN,
       unit: 'MB',
       max: 150,
+    },
+    {
+      what: 'resident memory / that of the first half gigabyte',
+      of: ['varve-none'],
+      value: ({ 'varve-none': varve }) => varve.extra?.['RSS × of the first round'] ?? Number.NaN,
+      unit: '×',
+      max: 1.1,
     },
     {
       what: 'event loop delay p99',
@@ -66,7 +74,13 @@ export default {
     await Promise.all(waiting)
     const seconds = (performance.now() - started) / 1_000
     const records = batches * SIZE
-    const extra = { 'RSS MB': resident / MB, 'heap MB': heap / MB, ...(delay && { 'event loop p99 ms': delay() }) }
+    if (Number.isNaN(residentFirst)) residentFirst = resident
+    const extra = {
+      'RSS MB': resident / MB,
+      'RSS × of the first round': resident / residentFirst,
+      'heap MB': heap / MB,
+      ...(delay && { 'event loop p99 ms': delay() }),
+    }
     return { value: records / seconds, records, extra }
   },
 }

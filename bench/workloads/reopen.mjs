@@ -17,6 +17,7 @@ export default {
   better: 'lower',
   sides: ['varve-none@1', 'varve-none@10'],
   baseline: 'varve-none@1',
+  spawns: true,
   goals: [
     {
       what: '10 GB, closed',

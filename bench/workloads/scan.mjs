@@ -25,7 +25,7 @@ export default {
       min: 2,
     },
   ],
-  plan: quick => ({ rounds: quick ? 4 : 12, records: quick ? 40_000 : 400_000 }),
+  plan: quick => ({ rounds: quick ? 4 : 12, records: quick ? 40_000 : 200_000 }),
 
   async prepare({ store, events, plan }) {
     for (let start = 0; start < plan.records; start += 4_000) {
