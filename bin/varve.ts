@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { append } from './commands/append.js'
+import { bench } from './commands/bench.js'
 import { cat } from './commands/cat.js'
 import { exportCommand } from './commands/export.js'
 import { info } from './commands/info.js'
@@ -15,7 +16,7 @@ import { Screen } from './support/screen.js'
 import { ClosedPipe, die, Interrupted, Stop } from './support/stop.js'
 import { closest } from './support/words.js'
 
-const COMMANDS: readonly Command[] = [append, cat, exportCommand, info, recover, verifyCommand]
+const COMMANDS: readonly Command[] = [append, bench, cat, exportCommand, info, recover, verifyCommand]
 
 async function main(line: readonly string[]): Promise<number> {
   const stop = new Stop()

@@ -7,7 +7,7 @@ import { closedLog, newPath, openLog, texts } from '../support/temp.js'
 
 test.each([
   [['verfiy'], 'unknown command verfiy; did you mean varve verify?'],
-  [['frobnicate'], 'unknown command frobnicate; known are append, cat,'],
+  [['frobnicate'], 'unknown command frobnicate; known are append, bench, cat,'],
   [['--frob'], 'unknown option --frob'],
   [['cat', '.', '--revers'], 'unknown option --revers; did you mean --reverse?'],
   [['cat', '.', '--zzz'], 'unknown option --zzz; see: varve cat --help'],
