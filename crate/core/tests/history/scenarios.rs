@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use varve_core::disk::sim::{Call, CrashChoice, Fault, LengthFate, Rule, SectorFate};
+use varve_core::disk::sim::{Call, CrashChoice, Fault, LengthFate, Rule, SectorFate, SimRng};
 use varve_core::error::{Error, Result};
 use varve_core::format::SegmentHeader;
 use varve_core::log::{Listener, Log};
@@ -474,4 +474,23 @@ fn a_head_that_does_not_recompute_is_refused_though_it_is_sealed() {
     }
     world.disk.write_file(&Path::new(DIR).join("lock"), &[]).unwrap();
     ensure_refused(&world, options, &bytes);
+}
+
+#[test]
+fn a_log_with_an_append_waiting_has_no_quiet_moment() {
+    let world = SimWorld::new(3);
+    let log = open(&world);
+    append(&world, &log, &[b"durable".to_vec()]);
+    submit(&log, &[&[b"waiting".to_vec()]]);
+    // The timer and stage 1 wait for a thread; the timer comes first.
+    assert_eq!((world.executor.pending(), world.executor.ready()), (2, 1));
+    let mut timer_first = (0..).map(SimRng::new).find(|rng| rng.clone().index(2) == 0).expect("one of two");
+    world.disk.start_trace();
+    world.executor.step(&mut timer_first);
+    assert_eq!((world.executor.pending(), world.executor.ready()), (2, 1), "set again");
+    assert_eq!(world.disk.trace(), [""; 0], "no mark, and no sync for it");
+    world.executor.run_all();
+    let marked =
+        |call: &String| call.contains(" write 0000000001.seg 3072+") || call.contains(" write 0000000001.seg 3584+");
+    assert_eq!(world.disk.trace().iter().filter(|call| marked(call)).count(), 1, "one when all is done");
 }
