@@ -74,7 +74,7 @@ async function runRounds(sides, plan) {
       if (error) entry.left = error
       if (error || round < warmUp) continue
       const after = coresMicros()
-      cpu.own += result.cpuMicros * result.records
+      cpu.own += result.ownMicros
       cpu.all += after.busy - before.busy
       cpu.available += after.total - before.total
       entry.rounds.push(result)

@@ -22,11 +22,14 @@ const commands = {
     return (await workload.prepare?.(context)) ?? {}
   },
   async round({ round }) {
+    const began = process.cpuUsage()
     globalThis.gc?.()
     const before = process.cpuUsage()
     const result = await workload.round({ ...context, round })
     const { user, system } = process.cpuUsage(before)
-    return { cpuMicros: (user + system) / result.records, ...result }
+    const all = process.cpuUsage(began)
+    const ownMicros = all.user + all.system + (result.ownMicros ?? 0)
+    return { cpuMicros: (user + system) / result.records, ...result, ownMicros }
   },
   async stop() {
     await workload?.finish?.(context)

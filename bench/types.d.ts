@@ -40,8 +40,9 @@ export interface Context {
 export interface Round {
   value: number
   records: number
-  /** Of processes other than the side's own. */
+  /** Of processes other than the side's own: a record's share, and all that they used, warming up included. */
   cpuMicros?: number
+  ownMicros?: number
   /** More figures, by name and unit: `'p99 µs'`. */
   extra?: Record<string, number>
   /** Single latencies, of which a distribution is made. */

@@ -13,10 +13,10 @@ export function openStore(dir, { events }) {
   return {
     run(command, args) {
       const words = Object.entries({ events: file, ...args }).map(([key, value]) => `${key}=${value}`)
-      const { value, records, cpuMicros, ...extra } = JSON.parse(
+      const { value, records, cpuMicros, ownMicros, ...extra } = JSON.parse(
         execFileSync(program, [command, ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),
       )
-      return { value, records, cpuMicros, extra }
+      return { value, records, cpuMicros, ownMicros, extra }
     },
     close() {},
   }
