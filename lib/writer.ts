@@ -1,18 +1,16 @@
 /**
- * This side of the append protocol: staging and watermark.
+ * This side of the append protocol: staging (staging.ts), waiting calls (entries.ts) and watermark.
  *
- *   append → encode into `#bytes` (ours) → at the end of the tick, or when it is much, one `submit` of what is staged,
+ *   append → encode into the staging (ours) → at the end of the tick, or when it is much, one `submit` of what is staged,
  *   which the addon copies before it returns → some time later `durable(size)` → every entry whose records lie below `size` resolves.
  *
  * Invariants:
- * - Offsets are dense in call order: `end` is the next one, counted here. Entries wait in a FIFO in offset order;
- *   those before `#submitted` were taken by the addon, the others are staged.
- * - The staging holds whole batches up to the sealed point; after it lies at most one batch that is being encoded, so
- *   taking it back is moving the cursor to the sealed point.
+ * - Offsets are dense in call order: `end` is the next one, counted here.
  * - Nothing is taken before it has been encoded and admitted, and nothing that was taken is ever dropped.
  */
 import { onAbort } from './abort.js'
-import type { Codec, Utf8Buffer } from './encoding.js'
+import type { Codec } from './encoding.js'
+import { Entries, Entry, type Reject, type Resolve } from './entries.js'
 import {
   busyError,
   closedError,
@@ -28,42 +26,16 @@ import {
 import type { Binding, NativeError } from './native.js'
 import { AppendReceipt, Mark } from './receipt.js'
 import type { Session } from './session.js'
+import { Staging } from './staging.js'
 import type { Receipt } from './types.js'
 
 /** Counted for each record besides its payload: what a pending append costs in memory. */
 export const RECORD_COST = 256
-/**
- * What is staged crosses at the end of the tick, or at once when it is as much as this: the engine then works on it
- * while JavaScript stages more. With 1,000 writers of 256 B that is 1.3 times as many records/s.
- */
-const CROSSING_BYTES = 64 * 1024
-const CROSSING_RECORDS = 512
-const STAGING_BYTES = 256 * 1024
-/** A batch may make the staging larger; up to here it stays so. */
-const STAGING_BYTES_KEPT = 2 * 1024 * 1024
-const STAGING_RECORDS = 4096
 /** From this size on a payload crosses from the caller's memory, without a copy in the staging. */
 const DIRECT_BYTES = 64 * 1024
 
-const EMPTY = Buffer.alloc(0) as Utf8Buffer
-
 /** Captured at load, before anybody can patch it. */
 const nextTick = process.nextTick
-
-type Resolve = (receipt: Receipt, cost: number) => void
-type Reject = (error: unknown, count: number) => void
-
-/** One call that waits. */
-class Entry {
-  constructor(
-    readonly resolve: Resolve,
-    readonly reject: Reject,
-    readonly offset: number,
-    public count: number,
-    /** Payload + RECORD_COST a record. */
-    public cost: number,
-  ) {}
-}
 
 // One executor for all promises: a closure per append would cost more than the promise.
 let newResolve: any
@@ -116,20 +88,11 @@ export class Writer {
   #refusal: 'closed' | 'failed' | 'readOnly' | undefined
   #encodingBatch = false
 
-  #bytes = EMPTY
-  #lengths = new Uint32Array(0)
-  #batches = new Uint32Array(0)
-  #batchCount = 0
-  #cursor = 0
-  #records = 0
-  #sealedBytes = 0
-  #sealedRecords = 0
+  readonly #staging: Staging
+  readonly #entries = new Entries()
   #scheduled = false
-
-  #ring: (Entry | undefined)[] = new Array(64).fill(undefined)
-  #head = 0 // these three only grow; the slot is `n & (length - 1)`
-  #submitted = 0
-  #tail = 0
+  /** Keeps the process alive: some entry waits. */
+  #holding = false
   #drains = new Set<() => void>()
 
   constructor(session: Session, codec: Codec, options: WriterOptions) {
@@ -140,6 +103,7 @@ export class Writer {
     this.#location = options.location
     this.#id = options.id
     this.#maxRecordBytes = options.maxRecordBytes
+    this.#staging = new Staging(options.maxRecordBytes, () => this.flush())
     this.#hardLimit = 4 * options.maxPendingBytes
     this.#refusal = options.readOnly ? 'readOnly' : undefined
     this.maxPendingBytes = options.maxPendingBytes
@@ -152,11 +116,11 @@ export class Writer {
       const data = this.#codec.encode(value, -1)
       this.admitCall()
       if (typeof data !== 'string' && data.length >= DIRECT_BYTES) return this.#appendDirect(data, expected)
-      const cost = this.#put(data, -1) + RECORD_COST
+      const cost = this.#staging.put(data, -1) + RECORD_COST
       this.#admit(cost, expected)
-      this.#seal(1)
+      this.#staging.seal(1)
       const promise = this.#enqueue(1, cost)
-      this.#crossIfMany()
+      this.#crossIfMuch()
       return promise
     } catch (error) {
       this.#rewind()
@@ -174,7 +138,7 @@ export class Writer {
       this.#encodingBatch = true
       try {
         for (let index = 0; index < count; index++) {
-          cost += this.#put(this.#codec.encode(values[index], index), index) + RECORD_COST
+          cost += this.#staging.put(this.#codec.encode(values[index], index), index) + RECORD_COST
           if (cost > this.#hardLimit) throw this.#overLimit(cost)
         }
       } finally {
@@ -182,9 +146,9 @@ export class Writer {
       }
       this.admitCall()
       this.#admit(cost, expected)
-      this.#seal(count)
+      this.#staging.seal(count)
       const promise = this.#enqueue(count, cost)
-      this.#crossIfMany()
+      this.#crossIfMuch()
       return promise
     } catch (error) {
       this.#rewind()
@@ -200,22 +164,20 @@ export class Writer {
     try {
       const data = this.#codec.encode(value, -1)
       this.admitCall()
-      const cost = this.#put(data, -1) + RECORD_COST
-      const last = this.#tail > this.#submitted ? this.#ring[(this.#tail - 1) & (this.#ring.length - 1)] : undefined
+      const cost = this.#staging.put(data, -1) + RECORD_COST
+      const last = this.#entries.lastStaged
       if (last === undefined || last.resolve !== run.resolve) {
-        this.#seal(1)
+        this.#staging.seal(1)
         this.#push(new Entry(run.resolve, run.reject, this.end, 1, cost))
-        this.#crossIfMany()
+        this.#crossIfMuch()
         return cost
       }
-      this.#sealedBytes = this.#cursor
-      this.#sealedRecords = this.#records
-      this.#batches[this.#batchCount - 1]!++
+      this.#staging.sealIntoLast()
       last.count++
       last.cost += cost
       this.end++
       this.pendingBytes += cost
-      this.#crossIfMany()
+      this.#crossIfMuch()
       return cost
     } catch (error) {
       this.#rewind()
@@ -225,23 +187,14 @@ export class Writer {
 
   /** Hands over what is staged. */
   flush(): void {
-    if (this.#sealedRecords === 0) return
-    this.#cross(
-      this.#bytes.subarray(0, this.#sealedBytes),
-      this.#lengths.subarray(0, this.#sealedRecords),
-      this.#batches.subarray(0, this.#batchCount),
-    )
-    // A batch that is being encoded moves to the front.
-    this.#bytes.copyWithin(0, this.#sealedBytes, this.#cursor)
-    this.#lengths.copyWithin(0, this.#sealedRecords, this.#records)
-    this.#cursor -= this.#sealedBytes
-    this.#records -= this.#sealedRecords
-    this.#unstage()
-    if (this.#cursor === 0 && this.#bytes.length > STAGING_BYTES_KEPT) this.#bytes = EMPTY
+    const staging = this.#staging
+    if (staging.sealedRecords === 0) return
+    this.#cross(staging.payloads, staging.lengths, staging.batches)
+    staging.crossed()
   }
 
-  #crossIfMany(): void {
-    if (this.#sealedBytes >= CROSSING_BYTES || this.#sealedRecords >= CROSSING_RECORDS) this.flush()
+  #crossIfMuch(): void {
+    if (this.#staging.isMuch) this.flush()
   }
 
   flushTick(): void {
@@ -254,32 +207,27 @@ export class Writer {
     if (size <= this.mark.size) return
     const mark = new Mark(this.#id, size, hash)
     this.mark = mark
-    if (this.#head === this.#tail) {
+    const entries = this.#entries
+    if (entries.isEmpty) {
       if (this.end < size) this.end = size // a log opened with readOnly, whose writer is elsewhere
       return
     }
-    const ring = this.#ring
-    const mask = ring.length - 1
-    let head = this.#head
-    for (; head < this.#tail; head++) {
-      const entry = ring[head & mask]!
-      if (entry.offset + entry.count > size) break
-      ring[head & mask] = undefined
+    for (let entry = entries.shiftBelow(size); entry !== undefined; entry = entries.shiftBelow(size)) {
       this.pendingBytes -= entry.cost
       entry.resolve(new AppendReceipt(entry.offset, entry.count, mark), entry.cost)
     }
-    this.#head = head
     this.#settled()
   }
 
   /** The log stopped. What the addon had taken may or may not be there after reopening; what was staged is not. */
   failed(native: NativeError): void {
     const error = this.#fail(fromNative(native, 'unknown'))
-    if (this.#head < this.#submitted) this.lost = true
-    this.#rejectFrom(this.#submitted, failedError(this.#location, error, 'none'))
-    this.#unstage()
+    const entries = this.#entries
+    if (entries.head < entries.submitted) this.lost = true
+    this.#rejectFrom(entries.submitted, failedError(this.#location, error, 'none'))
+    this.#staging.drop()
     this.#rewind()
-    this.#rejectFrom(this.#head, error)
+    this.#rejectFrom(entries.head, error)
   }
 
   /** No more appends. */
@@ -289,11 +237,11 @@ export class Writer {
 
   /** The log is closed. Entries that got neither `durable` nor `failed` must not wait for ever. */
   closed(error: Error | undefined): void {
-    if (this.#head === this.#tail) return
+    if (this.#entries.isEmpty) return
     this.lost = true
     const message = `the log in ${this.#location} was closed before this append became durable`
     this.#rejectFrom(
-      this.#head,
+      this.#entries.head,
       new VarveError('VARVE_IO', message, { outcome: 'unknown', path: this.#location, cause: error }),
     )
   }
@@ -344,68 +292,10 @@ export class Writer {
     return invalidRange('an append', must, cost)
   }
 
-  /** Writes one payload at the cursor; returns its length. */
-  #put(data: string | Uint8Array, index: number): number {
-    const max = this.#maxRecordBytes
-    if (data.length > max) throw this.#tooLong(data, index) // a string has at least as many bytes as units
-    if (this.#records === this.#lengths.length) this.#makeRoom(0)
-    let length: number
-    if (typeof data === 'string') {
-      // Three bytes a unit are always enough; only near the end of the staging it pays to count.
-      if (this.#cursor + data.length * 3 > this.#bytes.length) this.#makeRoom(Buffer.byteLength(data))
-      length = this.#bytes.utf8Write(data, this.#cursor)
-      if (length > max) throw this.#tooLong(data, index)
-    } else {
-      length = data.length
-      if (this.#cursor + length > this.#bytes.length) this.#makeRoom(length)
-      this.#bytes.set(data, this.#cursor)
-    }
-    this.#lengths[this.#records++] = length
-    this.#cursor += length
-    return length
-  }
-
-  #tooLong(data: string | Uint8Array, index: number): RangeError {
-    const name = index < 0 ? 'value' : `values[${index}]`
-    const must = `at most maxRecordBytes = ${this.#maxRecordBytes} bytes`
-    return invalidRange(name, must, typeof data === 'string' ? Buffer.byteLength(data) : data.length)
-  }
-
-  /** Room for one more record of `length` bytes at the cursor: whole batches cross, and if need be the staging grows. */
-  #makeRoom(length: number): void {
-    if (this.#cursor + length > this.#bytes.length || this.#records === this.#lengths.length) this.flush()
-    if (this.#cursor + length > this.#bytes.length) {
-      const size = 2 ** Math.ceil(Math.log2(this.#cursor + length))
-      const grown = Buffer.allocUnsafeSlow(Math.max(STAGING_BYTES, size)) as Utf8Buffer
-      grown.set(this.#bytes.subarray(0, this.#cursor))
-      this.#bytes = grown
-    }
-    if (this.#records === this.#lengths.length) {
-      const grown = new Uint32Array(Math.max(STAGING_RECORDS, this.#records * 2))
-      grown.set(this.#lengths)
-      this.#lengths = grown
-      this.#batches = new Uint32Array(grown.length) // empty here: they have just crossed
-    }
-  }
-
-  /** What lies before the cursor and after the sealed point becomes one batch. */
-  #seal(count: number): void {
-    this.#sealedBytes = this.#cursor
-    this.#sealedRecords = this.#records
-    this.#batches[this.#batchCount++] = count
-  }
-
   /** Takes back what is being encoded. */
   #rewind(): void {
     if (this.#encodingBatch) return // a call from inside an encoder: the open batch is not its own
-    this.#cursor = this.#sealedBytes
-    this.#records = this.#sealedRecords
-  }
-
-  #unstage(): void {
-    this.#sealedBytes = 0
-    this.#sealedRecords = 0
-    this.#batchCount = 0
+    this.#staging.rewind()
   }
 
   #enqueue(count: number, cost: number): Promise<Receipt> {
@@ -415,9 +305,9 @@ export class Writer {
   }
 
   #push(entry: Entry): void {
-    if (this.#head === this.#tail) this.#session.retain()
-    if (this.#tail - this.#head === this.#ring.length) this.#growRing()
-    this.#ring[this.#tail++ & (this.#ring.length - 1)] = entry
+    if (!this.#holding) this.#session.retain()
+    this.#holding = true
+    this.#entries.push(entry)
     this.end += entry.count
     this.pendingBytes += entry.cost
     if (this.#scheduled) return
@@ -425,16 +315,8 @@ export class Writer {
     nextTick(flushLater, this)
   }
 
-  #growRing(): void {
-    const grown: (Entry | undefined)[] = new Array(this.#ring.length * 2).fill(undefined)
-    for (let at = this.#head; at < this.#tail; at++) {
-      grown[at & (grown.length - 1)] = this.#ring[at & (this.#ring.length - 1)]
-    }
-    this.#ring = grown
-  }
-
   #appendDirect(data: Uint8Array, expected: number | undefined): Promise<Receipt> {
-    if (data.length > this.#maxRecordBytes) throw this.#tooLong(data, -1)
+    if (data.length > this.#maxRecordBytes) throw this.#staging.tooLong(data, -1)
     const cost = data.length + RECORD_COST
     this.#admit(cost, expected)
     this.flush()
@@ -450,7 +332,7 @@ export class Writer {
     try {
       const refused = this.#binding.submit(this.#log, payloads, lengths, batches)
       if (refused === undefined) {
-        this.#submitted = this.#tail
+        this.#entries.submitted = this.#entries.tail
         return
       }
       error = fromNative(refused, 'none')
@@ -458,7 +340,7 @@ export class Writer {
     } catch (thrown) {
       error = thrown as Error // a defect of the addon: its own calls return their errors
     }
-    this.#rejectFrom(this.#submitted, error)
+    this.#rejectFrom(this.#entries.submitted, error)
   }
 
   #fail(error: Error): Error {
@@ -469,15 +351,10 @@ export class Writer {
 
   /** Rejects the entries from `from` on, which are the newest. Staged bytes are theirs. */
   #rejectFrom(from: number, error: unknown): void {
-    if (from === this.#tail) return
-    const mask = this.#ring.length - 1
-    const tail = this.#tail
-    this.#tail = from
-    if (this.#submitted > from) this.#submitted = from
-    this.end = this.#ring[from & mask]!.offset
-    for (let at = from; at < tail; at++) {
-      const entry = this.#ring[at & mask]!
-      this.#ring[at & mask] = undefined
+    const taken = this.#entries.takeFrom(from)
+    if (taken.length === 0) return
+    this.end = taken[0]!.offset
+    for (const entry of taken) {
       this.pendingBytes -= entry.cost
       entry.reject(error, entry.count)
     }
@@ -486,7 +363,10 @@ export class Writer {
 
   /** Some entries settled: lets the process end and wakes `drained()` where that is due. */
   #settled(): void {
-    if (this.#head === this.#tail) this.#session.release()
+    if (this.#holding && this.#entries.isEmpty) {
+      this.#holding = false
+      this.#session.release()
+    }
     if (this.#drains.size === 0 || this.pendingBytes > this.maxPendingBytes) return
     const drains = this.#drains
     this.#drains = new Set()

@@ -38,3 +38,16 @@ test('failed, refused and aborted calls let go', async () => {
   await Promise.all([append, verify])
   expect(addon.holds).toEqual([true, false, true, false])
 })
+
+test('an append made while others are being settled is held once', async () => {
+  const { addon, log } = await openFake<string>({ encoding: 'utf8' })
+  addon.holds = []
+  let late: Promise<unknown> | undefined
+  const all = log.appendAll(['a'], { onProgress: () => (late ??= log.append('b')) })
+  await tick()
+  addon.sync()
+  await tick()
+  addon.sync()
+  await Promise.all([all, late])
+  expect(addon.holds).toEqual([true, false])
+})
