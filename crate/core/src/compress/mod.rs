@@ -4,6 +4,7 @@
 //! codec writes more than that or allocates more than the stored bytes can justify.
 
 mod lz4;
+mod matcher;
 mod none;
 pub mod team;
 
