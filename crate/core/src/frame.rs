@@ -23,89 +23,53 @@ pub struct FrameInput<'a> {
 pub struct FrameEncoder {
     codec: &'static dyn Codec,
     scratch: Scratch,
-    hasher: LeafHasher,
     raw: Vec<u8>,
-    leaves: Vec<Hash>,
-    subtrees: Subtrees,
-    nodes: Vec<Hash>,
+    hashing: Hashing,
 }
 
 impl FrameEncoder {
     /// An encoder that tries `codec` on every body.
     pub fn new(codec: &'static dyn Codec) -> Self {
-        Self {
-            codec,
-            scratch: Scratch::default(),
-            hasher: LeafHasher::new(),
-            raw: Vec::new(),
-            leaves: Vec::new(),
-            subtrees: Subtrees::new(),
-            nodes: Vec::new(),
-        }
+        Self { codec, scratch: Scratch::default(), raw: Vec::new(), hashing: Hashing::default() }
     }
 
-    /// Appends `frames` to `out`, unstamped, and extends `peaks` by their records. Returns where each one starts.
-    /// `executor` lends a thread for compressing when there are many.
+    /// Appends `frames` to `out`, unstamped, and extends `peaks` by their records, which are `records`. Returns where
+    /// each frame starts. `executor` lends a thread for compressing when there are many; this one hashes meanwhile.
     pub fn encode(
         &mut self,
         keys: &Keys,
         peaks: &mut Peaks,
+        records: &[RecordRef<'_>],
         frames: &[FrameInput<'_>],
         executor: &dyn Executor,
         out: &mut Vec<u8>,
     ) -> Result<Vec<usize>> {
-        self.raw.clear();
-        let (mut headers, mut bodies) = (Vec::with_capacity(frames.len()), Vec::with_capacity(frames.len()));
+        let Self { codec, scratch, raw, hashing } = self;
+        raw.clear();
+        let mut bodies = Vec::with_capacity(frames.len());
         for frame in frames {
-            let start = self.raw.len();
-            headers.push(self.header(keys, peaks, frame));
+            let start = raw.len();
             let base_time = frame.records.first().map_or(0, |record| record.time);
-            record::encode(base_time, frame.records, &mut self.raw)
-                .map_err(|error| Error::Invalid(error.to_string()))?;
-            bodies.push(start..self.raw.len());
+            record::encode(base_time, frame.records, raw).map_err(|error| Error::Invalid(error.to_string()))?;
+            bodies.push(start..raw.len());
         }
-        let raw = std::mem::take(&mut self.raw);
-        let (raw, stored) = team::compress(self.codec, raw, bodies.clone(), executor, &mut self.scratch);
+        let mut headers = Vec::with_capacity(frames.len());
+        let hash = || {
+            hashing.build(keys, peaks.size(), records);
+            headers.extend(frames.iter().map(|frame| hashing.header(keys, peaks, frame)));
+        };
+        let (lent, stored) = team::compress(*codec, std::mem::take(raw), bodies.clone(), executor, scratch, hash);
         let mut starts = Vec::with_capacity(frames.len());
         for ((mut header, range), stored) in headers.into_iter().zip(bodies).zip(stored) {
             starts.push(out.len());
             header.raw_len = range.len() as u32;
             match stored {
-                Some(stored) => put_frame(FrameHeader { codec: self.codec.id(), ..header }, &stored, out),
-                None => put_frame(header, &raw.bytes()[range], out),
+                Some(stored) => put_frame(FrameHeader { codec: codec.id(), ..header }, &stored, out),
+                None => put_frame(header, &lent.bytes()[range], out),
             }
         }
-        self.raw = raw.reclaim();
+        *raw = lent.reclaim();
         Ok(starts)
-    }
-
-    /// Hashes the records of all frames to come: many at once keep the hash kernels full.
-    pub fn hash(&mut self, keys: &Keys, first_offset: u64, records: &[RecordRef<'_>]) {
-        self.leaves.clear();
-        self.hasher.leaves(keys, first_offset, records, &mut self.leaves);
-        self.subtrees.build(keys, first_offset, &self.leaves);
-    }
-
-    /// What a frame states, but for its body; its records are the next of those given to [`FrameEncoder::hash`].
-    fn header(&mut self, keys: &Keys, peaks: &mut Peaks, frame: &FrameInput<'_>) -> FrameHeader {
-        let first_offset = peaks.size();
-        self.nodes.clear();
-        peaks.advance(keys, &self.subtrees, frame.records.len() as u64, &mut self.nodes);
-        let head = peaks.head(keys);
-        FrameHeader {
-            codec: Uncompressed.id(),
-            flags: frame.flags,
-            first_offset,
-            base_time: frame.records.first().map_or(0, |record| record.time),
-            count: frame.records.len() as u32,
-            stored_len: 0,
-            raw_len: 0,
-            body_crc: 0,
-            epoch: EPOCH,
-            durable_to: Position::default(),
-            head,
-            seal: hash::frame_seal(keys, frame.flags.0, EPOCH, first_offset, peaks.size(), &head, &self.nodes),
-        }
     }
 
     /// Appends a state frame to `out`, unstamped.
@@ -130,6 +94,46 @@ impl FrameEncoder {
             seal: hash::state_seal(keys, closing, EPOCH, peaks.size(), &head, peaks.hashes(), last_time),
         };
         put_frame(header, &self.raw, out);
+    }
+}
+
+/// The hashes of the frames that are being built.
+#[derive(Default)]
+struct Hashing {
+    hasher: LeafHasher,
+    leaves: Vec<Hash>,
+    subtrees: Subtrees,
+    nodes: Vec<Hash>,
+}
+
+impl Hashing {
+    /// Hashes the records of all frames to come: many at once keep the hash kernels full.
+    fn build(&mut self, keys: &Keys, first_offset: u64, records: &[RecordRef<'_>]) {
+        self.leaves.clear();
+        self.hasher.leaves(keys, first_offset, records, &mut self.leaves);
+        self.subtrees.build(keys, first_offset, &self.leaves);
+    }
+
+    /// What a frame states, but for its body; its records are the next of those given to [`Hashing::build`].
+    fn header(&mut self, keys: &Keys, peaks: &mut Peaks, frame: &FrameInput<'_>) -> FrameHeader {
+        let first_offset = peaks.size();
+        self.nodes.clear();
+        peaks.advance(keys, &self.subtrees, frame.records.len() as u64, &mut self.nodes);
+        let head = peaks.head(keys);
+        FrameHeader {
+            codec: Uncompressed.id(),
+            flags: frame.flags,
+            first_offset,
+            base_time: frame.records.first().map_or(0, |record| record.time),
+            count: frame.records.len() as u32,
+            stored_len: 0,
+            raw_len: 0,
+            body_crc: 0,
+            epoch: EPOCH,
+            durable_to: Position::default(),
+            head,
+            seal: hash::frame_seal(keys, frame.flags.0, EPOCH, first_offset, peaks.size(), &head, &self.nodes),
+        }
     }
 }
 

@@ -223,7 +223,6 @@ impl Preparer {
             }
         }
         part.records = plan.records;
-        self.encoder.hash(keys, self.peaks.size(), &records);
         let mut frames = Vec::new();
         let mut from = 0;
         while from < records.len() {
@@ -234,7 +233,8 @@ impl Preparer {
             from = to;
         }
         let mut first_offset = self.peaks.size();
-        let starts = self.encoder.encode(keys, &mut self.peaks, &frames, &*self.host.executor, &mut part.bytes)?;
+        let starts =
+            self.encoder.encode(keys, &mut self.peaks, &records, &frames, &*self.host.executor, &mut part.bytes)?;
         for (start, frame) in starts.into_iter().zip(&frames) {
             self.note_frame(part, start, first_offset);
             first_offset += frame.records.len() as u64;
