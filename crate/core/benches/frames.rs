@@ -49,8 +49,7 @@ fn frames(keys: &Keys, id: u8) -> (Vec<u8>, Vec<usize>) {
     let mut bytes = Vec::new();
     let frames: Vec<_> = records.chunks(PER_FRAME).map(input).collect();
     let mut encoder = FrameEncoder::new(codec(id));
-    encoder.hash(keys, 0, &records);
-    let starts = encoder.encode(keys, &mut Peaks::new(), &frames, &Alone, &mut bytes);
+    let starts = encoder.encode(keys, &mut Peaks::new(), &records, &frames, &Alone, &mut bytes);
     let starts = starts.unwrap_or_default();
     for &at in &starts {
         frame_header::stamp(&mut bytes[at..], &FRAME_KEY, Position::default(), at as u64);
@@ -73,8 +72,7 @@ fn make_frames(bencher: Bencher<'_, '_>, id: u8) {
     let (mut peaks, mut bytes) = (Peaks::new(), Vec::new());
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         bytes.clear();
-        encoder.hash(&keys, peaks.size(), black_box(&records));
-        encoder.encode(&keys, &mut peaks, black_box(&frames), &Alone, &mut bytes).map(|starts| starts.len())
+        encoder.encode(&keys, &mut peaks, black_box(&records), &frames, &Alone, &mut bytes).map(|starts| starts.len())
     });
 }
 

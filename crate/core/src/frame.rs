@@ -3,6 +3,7 @@
 //! [`FrameEncoder`] and [`Replay`] are mirror images: what one computes from records, the other recomputes from bytes
 //! and compares. No I/O here.
 
+use crate::buffers::Buffer;
 use crate::compress::{self, Codec, Scratch, Uncompressed, team};
 use crate::error::{Error, Result};
 use crate::format::{self, EPOCH, FRAME_HEADER_LEN, FrameFlags, FrameHeader, Position};
@@ -23,14 +24,13 @@ pub struct FrameInput<'a> {
 pub struct FrameEncoder {
     codec: &'static dyn Codec,
     scratch: Scratch,
-    raw: Vec<u8>,
     hashing: Hashing,
 }
 
 impl FrameEncoder {
     /// An encoder that tries `codec` on every body.
     pub fn new(codec: &'static dyn Codec) -> Self {
-        Self { codec, scratch: Scratch::default(), raw: Vec::new(), hashing: Hashing::default() }
+        Self { codec, scratch: Scratch::default(), hashing: Hashing::default() }
     }
 
     /// Appends `frames` to `out`, unstamped, and extends `peaks` by their records, which are `records`. Returns where
@@ -44,13 +44,15 @@ impl FrameEncoder {
         executor: &dyn Executor,
         out: &mut Vec<u8>,
     ) -> Result<Vec<usize>> {
-        let Self { codec, scratch, raw, hashing } = self;
-        raw.clear();
+        let Self { codec, scratch, hashing } = self;
+        // A little more than the payloads, so that it seldom grows.
+        let payload_bytes: usize = records.iter().map(|record| record.payload.len()).sum();
+        let mut raw = Buffer::with_capacity(payload_bytes + 4 * records.len() + frames.len());
         let mut bodies = Vec::with_capacity(frames.len());
         for frame in frames {
             let start = raw.len();
             let base_time = frame.records.first().map_or(0, |record| record.time);
-            record::encode(base_time, frame.records, raw).map_err(|error| Error::Invalid(error.to_string()))?;
+            record::encode(base_time, frame.records, &mut raw).map_err(|error| Error::Invalid(error.to_string()))?;
             bodies.push(start..raw.len());
         }
         let mut headers = Vec::with_capacity(frames.len());
@@ -58,25 +60,24 @@ impl FrameEncoder {
             hashing.build(keys, peaks.size(), records);
             headers.extend(frames.iter().map(|frame| hashing.header(keys, peaks, frame)));
         };
-        let (lent, stored) = team::compress(*codec, std::mem::take(raw), bodies.clone(), executor, scratch, hash);
+        let (raw, stored) = team::compress(*codec, raw, bodies.clone(), executor, scratch, hash);
         let mut starts = Vec::with_capacity(frames.len());
         for ((mut header, range), stored) in headers.into_iter().zip(bodies).zip(stored) {
             starts.push(out.len());
             header.raw_len = range.len() as u32;
             match stored {
                 Some(stored) => put_frame(FrameHeader { codec: codec.id(), ..header }, &stored, out),
-                None => put_frame(header, &lent.bytes()[range], out),
+                None => put_frame(header, &raw.bytes()[range], out),
             }
         }
-        *raw = lent.reclaim();
         Ok(starts)
     }
 
     /// Appends a state frame to `out`, unstamped.
     pub fn encode_state(&mut self, keys: &Keys, peaks: &Peaks, last_time: u64, closing: bool, out: &mut Vec<u8>) {
         let head = peaks.head(keys);
-        self.raw.clear();
-        put_state(peaks, last_time, &mut self.raw);
+        let mut raw = Vec::new();
+        put_state(peaks, last_time, &mut raw);
         let flags =
             FrameFlags::FIRST | FrameFlags::LAST | FrameFlags::STATE | if closing { FrameFlags::CLOSE } else { 0 };
         let header = FrameHeader {
@@ -86,14 +87,14 @@ impl FrameEncoder {
             base_time: last_time,
             count: 0,
             stored_len: 0,
-            raw_len: self.raw.len() as u32,
+            raw_len: raw.len() as u32,
             body_crc: 0,
             epoch: EPOCH,
             durable_to: Position::default(),
             head,
             seal: hash::state_seal(keys, closing, EPOCH, peaks.size(), &head, peaks.hashes(), last_time),
         };
-        put_frame(header, &self.raw, out);
+        put_frame(header, &raw, out);
     }
 }
 

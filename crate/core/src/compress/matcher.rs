@@ -183,12 +183,10 @@ mod tests {
 
     fn length(nibble: u8, rest: &mut &[u8]) -> usize {
         let mut sum = usize::from(nibble);
-        while nibble == 15 {
-            let more = take(rest);
+        let mut more = if nibble == 15 { 255 } else { 0 };
+        while more == 255 {
+            more = take(rest);
             sum += usize::from(more);
-            if more < 255 {
-                break;
-            }
         }
         sum
     }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::{Condvar, Mutex};
 
 use super::{Codec, Scratch, Uncompressed};
+use crate::buffers::Buffer;
 use crate::host::{Class, Executor};
 
 /// Bodies below which a helper costs more than it does.
@@ -23,7 +24,7 @@ pub type Stored = Option<Vec<u8>>;
 
 struct Work {
     codec: &'static dyn Codec,
-    raw: Vec<u8>,
+    raw: Buffer,
     bodies: Vec<Range<usize>>,
     next: AtomicUsize,
     progress: Mutex<Progress>,
@@ -37,10 +38,10 @@ struct Progress {
     helping: bool,
 }
 
-/// The raw bodies, given back after compressing.
+/// The raw bodies after compressing.
 pub enum Raw {
     /// Nobody else has them.
-    Own(Vec<u8>),
+    Own(Buffer),
     /// A helper that was called and has not come yet still holds them.
     Lent(Lent),
 }
@@ -56,20 +57,13 @@ impl Raw {
             Self::Lent(lent) => &lent.0.raw,
         }
     }
-    /// The memory, to use it again; new memory while a helper holds it.
-    pub fn reclaim(self) -> Vec<u8> {
-        match self {
-            Self::Own(raw) => raw,
-            Self::Lent(_) => Vec::new(),
-        }
-    }
 }
 
 /// Compresses each of `bodies`, which are ranges of `raw`. Runs `meanwhile` once, on this thread: a helper, which is
 /// tens of microseconds away, compresses while it runs.
 pub fn compress(
     codec: &'static dyn Codec,
-    raw: Vec<u8>,
+    raw: Buffer,
     bodies: Vec<Range<usize>>,
     executor: &dyn Executor,
     scratch: &mut Scratch,
@@ -183,7 +177,7 @@ mod tests {
                 ranges.iter().map(|range| compress_one(&Lz4, &raw[range.clone()], &mut scratch)).collect();
             for executor in [&never as &dyn Executor, &pool] {
                 for _ in 0..20 {
-                    let (back, stored) = compress(&Lz4, raw.clone(), ranges.clone(), executor, &mut scratch, || ());
+                    let (back, stored) = compress(&Lz4, raw[..].into(), ranges.clone(), executor, &mut scratch, || ());
                     assert!(stored == alone && back.bytes() == raw, "{count}");
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::buffers::Buffer;
 use crate::chain::Chain;
 use crate::compress;
 use crate::error::{Error, Result};
@@ -25,7 +26,7 @@ const SEGMENT_RECORDS_MAX: u64 = 1 << 31;
 /// A run of whole batches, encoded: what stage 1 hands to stage 2.
 pub struct Prepared {
     /// Frames one after another, headers unstamped.
-    pub bytes: Vec<u8>,
+    pub bytes: Buffer,
     /// Where each frame starts in `bytes`.
     pub frames: Vec<usize>,
     /// An index entry for each frame.
@@ -141,7 +142,7 @@ impl Preparer {
 
     fn new_part(&self, rotation: Option<Box<SegmentHeader>>, payload_bytes: usize) -> Prepared {
         Prepared {
-            bytes: Vec::with_capacity(payload_bytes + payload_bytes / 32 + 4096),
+            bytes: Buffer::with_capacity(payload_bytes + payload_bytes / 32 + 4096),
             frames: Vec::new(),
             index: Vec::new(),
             position: self.position,

@@ -1,11 +1,12 @@
 //! Records on their way to stage 1, as they were handed in.
 
+use crate::buffers::Buffer;
 use crate::error::{Error, Result};
 
 /// Records as they were handed in.
 pub struct Submission {
     /// The payloads, one after another.
-    pub payloads: Vec<u8>,
+    pub payloads: Buffer,
     /// Length of each.
     pub lengths: Vec<u32>,
     /// Records of each batch.
@@ -39,7 +40,7 @@ impl Submission {
         if let Some(len) = lengths.iter().find(|&&len| len > max_record_bytes) {
             return Err(Error::Invalid(format!("a payload has {len} bytes; maxRecordBytes is {max_record_bytes}")));
         }
-        let (payloads, lengths, batches) = (payloads.to_vec(), lengths.to_vec(), batches.to_vec());
+        let (payloads, lengths, batches) = (Buffer::from(payloads), lengths.to_vec(), batches.to_vec());
         Ok(Self { payloads, lengths, batches, time: 0, done: Cursor::default() })
     }
     /// Stamps the time of acceptance.
