@@ -1,23 +1,24 @@
-//! Codec 1: the LZ4 block format, through lz4_flex's safe and checked code; bodies below 64 KiB are encoded by
-//! [`super::matcher`].
+//! Codec 1: the LZ4 block format, through lz4_flex's safe and checked code.
 //!
 //! Never its size-prepended helpers: they allocate from a length in the data. The length comes from the frame's
 //! checked header, and one that LZ4 cannot reach is refused before anything is allocated.
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
 
-use super::{Codec, CodecError, Scratch, matcher};
+use super::{Codec, CodecError, Scratch};
 
 /// The LZ4 block format.
 pub struct Lz4;
 
+/// Inputs below this use the small table: its positions are 16 bits wide.
+const SMALL_MAX: usize = u16::MAX as usize;
 /// No byte of a block stands for more than this many bytes of output.
 const EXPANSION_MAX: usize = 255;
 
 /// Match tables and a place to compress into, kept because allocating and zeroing them costs as much as a frame.
 #[derive(Default)]
 pub(super) struct Tables {
-    small: matcher::Table,
+    small: Option<CompressTable>,
     large: Option<CompressTable>,
     staged: Vec<u8>,
 }
@@ -34,22 +35,20 @@ impl Codec for Lz4 {
     fn compress(&self, raw: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> bool {
         let Tables { small, large, staged } = &mut scratch.lz4;
         let bound = get_maximum_output_size(raw.len());
-        if raw.len() < matcher::INPUT_MAX {
+        if raw.len() < SMALL_MAX {
             // The usual frame: into staging that was zeroed once, so that only the result is written to `out`.
             if staged.len() < bound {
                 staged.resize(bound, 0);
             }
-            let len = matcher::encode(raw, staged, small);
-            let shrunk = len < raw.len();
-            if shrunk {
-                out.extend_from_slice(&staged[..len]);
-            }
-            return shrunk;
+            let table = small.get_or_insert_with(CompressTable::small);
+            let Some(len) = shrunk(raw, staged, table) else { return false };
+            out.extend_from_slice(&staged[..len]);
+            return true;
         }
         let start = out.len();
         out.resize(start + bound, 0);
         let table = large.get_or_insert_with(CompressTable::large);
-        let len = compress_into_with_table(raw, &mut out[start..], table).ok().filter(|&len| len < raw.len());
+        let len = shrunk(raw, &mut out[start..], table);
         out.truncate(start + len.unwrap_or(0));
         len.is_some()
     }
@@ -71,10 +70,14 @@ impl Codec for Lz4 {
     }
 }
 
+/// Compresses into the start of `place`; none where that does not make it smaller.
+fn shrunk(raw: &[u8], place: &mut [u8], table: &mut CompressTable) -> Option<usize> {
+    compress_into_with_table(raw, place, table).ok().filter(|&len| len < raw.len())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::matcher::INPUT_MAX;
     use super::*;
     use proptest::prelude::*;
 
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn incompressible_bytes_are_refused() {
-        for len in [0, 1, 13, 1000, 16 << 10, INPUT_MAX - 1, INPUT_MAX, 1 << 20] {
+        for len in [0, 1, 13, 1000, 16 << 10, SMALL_MAX - 1, SMALL_MAX, 1 << 20] {
             assert_eq!(compress(&noise(len)), None, "{len}");
         }
     }
@@ -110,7 +113,7 @@ mod tests {
     #[test]
     fn one_scratch_serves_frames_of_all_sizes_in_turn() {
         let mut scratch = Scratch::default();
-        for len in [16 << 10, 1 << 20, INPUT_MAX, 100, INPUT_MAX - 1, 300_000, 50] {
+        for len in [16 << 10, 1 << 20, SMALL_MAX, 100, SMALL_MAX - 1, 300_000, 50] {
             let raw: Vec<u8> = (0..len).map(|i| (i / 40 % 7) as u8).collect();
             let mut out = Vec::new();
             assert!(Lz4.compress(&raw, &mut out, &mut scratch));

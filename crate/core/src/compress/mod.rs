@@ -4,7 +4,6 @@
 //! codec writes more than that or allocates more than the stored bytes can justify.
 
 mod lz4;
-mod matcher;
 mod none;
 pub mod team;
 
