@@ -40,7 +40,10 @@ export interface OpenOptions {
   createIfMissing?: boolean
   /** Fail with `VARVE_EXISTS` when there is a log. Default `false`. */
   errorIfExists?: boolean
-  /** No lock, no repair, no writes; sees what the writer has made durable. Never creates. Default `false`. */
+  /**
+   * No lock, no repair, no writes; sees what the writer has made durable. When none is at work, all whole batches before the
+   * first damage, after an fsync if nothing tells that they are durable. Never creates. Default `false`.
+   */
   readOnly?: boolean
 }
 

@@ -115,8 +115,21 @@ impl LockFile {
     /// host, another container) is nobody.
     pub fn held_by(&self) -> Result<Option<Holder>> {
         let Some(holder) = self.holder()?.filter(|holder| holder.host == *HOST_NAME) else { return Ok(None) };
-        let held = self.file.is_locked_by(holder.pid).map_err(|error| Error::io("read", &self.path, error))?;
-        Ok(held.then_some(holder))
+        Ok((self.is_held_by(&holder)? == Some(true)).then_some(holder))
+    }
+
+    /// Whether a writer is at work; `None` where that cannot be told. One that still recovers is not named yet and counts
+    /// for nobody: what it will keep is in the files already.
+    pub fn is_held(&self) -> Result<Option<bool>> {
+        match self.holder()? {
+            None => Ok(Some(false)),
+            Some(holder) if holder.host != *HOST_NAME => Ok(None),
+            Some(holder) => self.is_held_by(&holder),
+        }
+    }
+
+    fn is_held_by(&self, holder: &Holder) -> Result<Option<bool>> {
+        self.file.is_locked_by(holder.pid).map_err(|error| Error::io("read", &self.path, error))
     }
 
     /// The live mark's bytes; who has the segment's key can parse them.

@@ -151,7 +151,7 @@ impl Log {
         } else if options.error_if_exists {
             return Err(Error::Exists { path: dir });
         }
-        let recovered = recovery::recover(disk, &dir, &options, Some(&lock))?;
+        let recovered = recovery::recover(disk, &dir, &options, &lock)?;
         lock.write_holder()?;
         Self::assemble(host, dir, options, listener, recovered, Some(lock), None)
     }

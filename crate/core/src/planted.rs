@@ -79,6 +79,12 @@ bugs! {
     WrongSecretAccepted,
     /// A head that the caller kept is compared with the log's size only.
     KeptHeadNotCompared,
+    /// A reader beside a writer looks into the segment after the one that the live mark names.
+    RotationShown,
+    /// Without a writer a reader shows what may live in memory only.
+    ShownUnsynced,
+    /// A reader takes the live mark for the end of the log, though no writer is at work.
+    StaleMarkBelieved,
     /// Reading believes the index about which records a frame holds.
     IndexBelieved,
     /// `verify` does not see an index entry that points into a payload.

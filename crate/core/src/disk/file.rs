@@ -234,10 +234,10 @@ impl DiskFile for RealFile {
     /// The kernel lists every `flock` of processes that we can see. The device is not compared: Btrfs and overlayfs
     /// show another one there than `stat` does, and process and inode together are telling enough.
     #[cfg(target_os = "linux")]
-    fn is_locked_by(&self, pid: u32) -> io::Result<bool> {
+    fn is_locked_by(&self, pid: u32) -> io::Result<Option<bool>> {
         let inode = self.identity()?.to_string();
-        let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return Ok(false) };
-        Ok(locks.lines().any(|line| {
+        let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return Ok(None) };
+        Ok(Some(locks.lines().any(|line| {
             // "1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF"
             let mut words = line.split_ascii_whitespace().skip(1);
             let flock = words.next() == Some("FLOCK");
@@ -245,16 +245,16 @@ impl DiskFile for RealFile {
             let holder = words.next().and_then(|word| word.parse().ok()) == Some(pid);
             let file = words.next().and_then(|word| word.rsplit(':').next()) == Some(inode.as_str());
             flock && holder && file
-        }))
+        })))
     }
 
     /// Locks are not listed here; a holder that lives is taken to hold.
     #[cfg(all(unix, not(target_os = "linux")))]
-    fn is_locked_by(&self, pid: u32) -> io::Result<bool> {
+    fn is_locked_by(&self, pid: u32) -> io::Result<Option<bool>> {
         use rustix::io::Errno;
         use rustix::process::{Pid, test_kill_process};
-        let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(false) };
-        Ok(matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM)))
+        let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
+        Ok(Some(matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM))))
     }
 }
 

@@ -121,9 +121,9 @@ pub trait DiskFile: Send + Sync {
     fn identity(&self) -> io::Result<u64>;
     /// Takes the exclusive advisory lock for as long as the descriptor lives; false if another descriptor has it.
     fn try_lock(&self) -> io::Result<bool>;
-    /// Whether process `pid` has the lock now, told without touching the lock; false where the system cannot tell.
-    fn is_locked_by(&self, _pid: u32) -> io::Result<bool> {
-        Ok(false)
+    /// Whether process `pid` has the lock now, told without touching the lock; `None` where the system cannot tell.
+    fn is_locked_by(&self, _pid: u32) -> io::Result<Option<bool>> {
+        Ok(None)
     }
 }
 

@@ -28,6 +28,7 @@ use survey::Survey;
 
 pub use evidence::footer_behind;
 pub use plan::{Plan, plan};
+pub use survey::LiveMark;
 
 /// A log as recovery leaves it.
 pub struct Recovered {
@@ -57,16 +58,25 @@ struct Looked {
     tail: Tail,
 }
 
-/// Recovers the log in `dir`. With `lock` (the writer's) it may repair; without, nothing is ever written.
-pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&LockFile>) -> Result<Recovered> {
-    let access = if lock.is_some() { Access::Write } else { Access::Read };
-    let Looked { survey, chain, attested, tail } = look(disk, dir, options, access, lock.is_none())?;
-    let cut = match lock {
-        Some(lock) => repair(disk, dir, &survey, &chain, attested, tail, lock)?,
-        None => None,
-    };
-    let Survey { numbers, active, keys, spare, torn, .. } = survey;
-    Ok(Recovered {
+/// Recovers the log in `dir`, of which `lock` is the writer's, and repairs it.
+pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: &LockFile) -> Result<Recovered> {
+    let looked = look(disk, dir, options, Access::Write, None)?;
+    let cut = repair(disk, dir, &looked, lock)?;
+    Ok(recovered(looked, cut))
+}
+
+/// Recovers the log in `dir` for a reader: writes nothing. `end` is the live mark of a writer at work, where the log ends
+/// for all others; without one it ends where recovery would let it end. Also tells whether all of that is attested: what
+/// is not may live in memory only.
+pub fn observe(disk: &dyn Disk, dir: &Path, options: &Options, end: Option<&LiveMark>) -> Result<(Recovered, bool)> {
+    let looked = look(disk, dir, options, Access::Read, end)?;
+    let durable = looked.attested >= looked.survey.active.place(looked.chain.position);
+    Ok((recovered(looked, None), durable))
+}
+
+fn recovered(looked: Looked, cut: Option<Cut>) -> Recovered {
+    let Looked { survey: Survey { numbers, active, keys, spare, torn, .. }, chain, .. } = looked;
+    Recovered {
         encoding: active.header.encoding.clone(),
         first_offset: active.header.kept_from,
         numbers,
@@ -75,16 +85,20 @@ pub fn recover(disk: &dyn Disk, dir: &Path, options: &Options, lock: Option<&Loc
         chain,
         active,
         cut,
-    })
+    }
 }
 
-/// Looks at everything and refuses by the first row that fits; writes nothing. With `follow` a live mark is an end.
-fn look(disk: &dyn Disk, dir: &Path, options: &Options, access: Access, follow: bool) -> Result<Looked> {
-    let survey = survey::survey(disk, dir, options, access)?;
+/// Looks at everything and refuses by the first row that fits; writes nothing. Where `end` is sound the log ends there.
+fn look(disk: &dyn Disk, dir: &Path, options: &Options, access: Access, end: Option<&LiveMark>) -> Result<Looked> {
+    let survey = survey::survey(disk, dir, options, access, end)?;
     let (attested, marks) = evidence::attested(&survey)?;
-    let live = survey.live_mark.as_ref().filter(|mark| follow && mark.segment == survey.active.number);
-    // A writer may be at work behind the mark: a reader looks no further, and everything before it is durable.
-    let end = live.map_or(survey.active.len, |mark| mark.position);
+    let live = survey.live_mark.as_ref().filter(|mark| end.is_some() && mark.segment == survey.active.number);
+    // A writer may be at work behind the mark: a reader looks no further, unless a slot states more.
+    let end = match live {
+        Some(_) if attested.segment == survey.active.number => attested.position,
+        Some(mark) => mark.position,
+        None => survey.active.len,
+    };
     let chain = chain::walk(&survey.active, &survey.keys, &marks, end)?;
     let (attested, tail) = match live {
         Some(_) => (attested, Tail::Clean),
@@ -107,15 +121,8 @@ fn look(disk: &dyn Disk, dir: &Path, options: &Options, access: Access, follow: 
     Ok(Looked { survey, chain, attested, tail })
 }
 
-fn repair(
-    disk: &dyn Disk,
-    dir: &Path,
-    survey: &Survey,
-    chain: &Chain,
-    attested: Position,
-    tail: Tail,
-    lock: &LockFile,
-) -> Result<Option<Cut>> {
+fn repair(disk: &dyn Disk, dir: &Path, looked: &Looked, lock: &LockFile) -> Result<Option<Cut>> {
+    let &Looked { ref survey, ref chain, attested, tail } = looked;
     let Survey { active, keys, spare, torn, before, .. } = survey;
     // The names may live in memory only: whoever made them was killed before this sync, or was told that it failed.
     disk.sync_dir(dir).map_err(|error| Error::io("fsync", dir, error))?;

@@ -35,7 +35,7 @@ pub fn plan(host: &Host, dir: &Path, options: &Options) -> Result<Plan> {
         None => Ok(()),
     };
     not_held()?;
-    let looked = look(disk, &dir, options, Access::Read, false);
+    let looked = look(disk, &dir, options, Access::Read, None);
     // A writer that came meanwhile explains whatever was seen.
     not_held()?;
     let Looked { survey, chain, tail, .. } = looked?;

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use crate::disk::{Access, Disk};
 use crate::error::{Damage, Error, Result, hex};
-use crate::format::{LIVE_MARK_POSITION, Mark, PAGE_LEN};
+use crate::format::{LIVE_MARK_POSITION, MARK_LEN, Mark, PAGE_LEN};
 use crate::hash::{self, Keys};
 use crate::lock::LockFile;
 use crate::options::{ENCODING_BUFFER, Options};
+use crate::planted::{Bug, planted};
 use crate::scan::Window;
 use crate::segment::{self, Blank, Opened, Segment};
 
@@ -32,10 +33,26 @@ pub struct Survey {
     pub live_mark: Option<Mark>,
 }
 
-/// Lists the folder, opens what recovery needs, and refuses what no crash can have left.
-pub fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) -> Result<Survey> {
+/// The live mark's bytes, read before the folder is listed: what it names is then in the listing.
+pub type LiveMark = [u8; MARK_LEN];
+
+/// Lists the folder, opens what recovery needs, and refuses what no crash can have left. With `end` (see
+/// [`super::observe`]) later segments than the one that it names count for nothing.
+pub fn survey(
+    disk: &dyn Disk,
+    dir: &Path,
+    options: &Options,
+    access: Access,
+    end: Option<&LiveMark>,
+) -> Result<Survey> {
     let listing = segment::list(disk, dir)?;
     let mut numbers: Vec<u32> = listing.iter().map(|&(number, _)| number).collect();
+    if let Some(end) = end.filter(|_| !planted(Bug::RotationShown))
+        && let Some(end) = named(disk, dir, options, &numbers, end)?
+    {
+        // The writer rotates: the first group of the next segment is perhaps written and not durable.
+        numbers.retain(|&number| number <= end);
+    }
     let Some(&newest) = numbers.last() else {
         return Err(Error::NotFound { path: dir.to_owned() });
     };
@@ -91,7 +108,7 @@ pub fn survey(disk: &dyn Disk, dir: &Path, options: &Options, access: Access) ->
     }
     check_lowest(disk, dir, &numbers, &active, &keys)?;
     let before = predecessor::look(disk, dir, &numbers, &active, &keys, access)?;
-    let live_mark = live_mark(disk, dir, &active, torn.as_ref(), &keys)?;
+    let live_mark = live_mark(disk, dir, &active, torn.as_ref(), &keys, end)?;
     Ok(Survey { numbers, active, keys, spare, torn, before, live_mark })
 }
 
@@ -140,11 +157,28 @@ fn check_lowest(disk: &dyn Disk, dir: &Path, numbers: &[u32], active: &Segment, 
     Ok(())
 }
 
+/// The segment that a live mark names, where the mark is sound and of this very file.
+fn named(disk: &dyn Disk, dir: &Path, options: &Options, numbers: &[u32], bytes: &LiveMark) -> Result<Option<u32>> {
+    let Some(number) = Mark::peek_segment(bytes).filter(|number| numbers.contains(number)) else { return Ok(None) };
+    let Opened::Segment(segment) = segment::open(disk, dir, number, Access::Read)? else { return Ok(None) };
+    let keys = Keys::new(&segment.header.id, options.secret.as_deref());
+    let mark = Mark::parse(bytes, &keys.frame_key(&segment.header.nonce), LIVE_MARK_POSITION);
+    let identity = segment.file.identity().map_err(|error| Error::io("fstat", &segment.path, error))?;
+    Ok(mark.filter(|mark| mark.identity == identity).map(|_| number))
+}
+
 /// The live mark, when it speaks of a file that is still the same one. It may name the active segment, the torn
 /// newest file, or a file that is gone.
-fn live_mark(disk: &dyn Disk, dir: &Path, active: &Segment, torn: Option<&Blank>, keys: &Keys) -> Result<Option<Mark>> {
-    let Some(lock) = LockFile::look(disk, dir)? else { return Ok(None) };
-    let Some(bytes) = lock.mark_bytes()? else { return Ok(None) };
+fn live_mark(
+    disk: &dyn Disk,
+    dir: &Path,
+    active: &Segment,
+    torn: Option<&Blank>,
+    keys: &Keys,
+    end: Option<&LiveMark>,
+) -> Result<Option<Mark>> {
+    let read = || LockFile::look(disk, dir)?.map(|lock| lock.mark_bytes()).transpose();
+    let Some(bytes) = end.map_or_else(|| Ok(read()?.flatten()), |bytes| Ok(Some(*bytes)))? else { return Ok(None) };
     let number = Mark::peek_segment(&bytes).unwrap_or(0);
     let next_key = keys.frame_key(&active.header.next_nonce);
     let (key, file, path) = match torn {

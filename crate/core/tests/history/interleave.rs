@@ -127,6 +127,9 @@ impl DiskFile for WovenFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.file.try_lock()
     }
+    fn is_locked_by(&self, pid: u32) -> io::Result<Option<bool>> {
+        self.file.is_locked_by(pid)
+    }
 }
 
 /// Randomness, woven: stage 1 asks for it, and does no other call.

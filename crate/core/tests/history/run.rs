@@ -17,7 +17,7 @@ use varve_core::verify::Report;
 
 use crate::interleave::{Weaver, WovenDisk, WovenEntropy};
 use crate::model::{Ear, Model};
-use crate::user::User;
+use crate::user::{User, survives};
 use crate::verified::{self, Snapshot};
 
 /// More jobs than any history needs: behind it lies an endless loop.
@@ -61,10 +61,14 @@ pub struct History {
     power_lost: bool,
     /// The cache and the disk may differ for good.
     doubtful: bool,
+    /// A sync may have failed since the log was last open: what it did not write is in memory, and taken for clean.
+    unsynced: bool,
     /// A failed write-back waits to be reported.
     pending_error: bool,
     /// Size of the log according to `verify`, before the next opening.
     verified: Option<u64>,
+    /// Opened to read before the next writer opens, and follows it.
+    reader: Option<Log>,
 }
 
 /// Runs the history of `seed`; on a violation says what, after the story so far.
@@ -124,8 +128,10 @@ impl History {
             traced,
             power_lost: false,
             doubtful: false,
+            unsynced: false,
             pending_error: false,
             verified: None,
+            reader: None,
         };
         history.begin_trace();
         history
@@ -184,6 +190,7 @@ impl History {
         self.note(|| format!("== opening {number}"));
         self.verify_files()?;
         self.set_faulty(self.pending_error);
+        self.open_reader()?;
         self.arm();
         let halts = match self.rng.below(8) {
             // Likely in the middle of recovery: how far it gets depends on what there is to do.
@@ -199,8 +206,11 @@ impl History {
         }
         let log = self.open()?;
         if let Some(log) = &log {
+            self.follow(Some(log.head().size))?;
             self.use_log(log)?;
+            self.follow(None)?;
         }
+        self.reader = None;
         self.end_opening(log, halts.is_some())
     }
 
@@ -209,6 +219,45 @@ impl History {
         let secret = self.plan.options.secret.clone();
         self.verified = verified::size_of(self.snapshot(), &self.dir, secret)?;
         Ok(())
+    }
+
+    /// Opens the log to read it where no writer is: it must show what the next one will find, and what no power loss
+    /// takes away.
+    fn open_reader(&mut self) -> Result<(), String> {
+        if self.model.lock().id.is_none() || self.world.disk.halted() || !self.rng.chance(1, 3) {
+            return Ok(());
+        }
+        let options = Options { read_only: true, ..self.options(None) };
+        let reader = match Log::open(self.world.host(), &self.dir, options, Arc::new(Ear(Arc::default()))) {
+            Ok(reader) => reader,
+            Err(Error::Io { .. }) if self.pending_error => return Ok(()),
+            Err(error) => return Err(format!("a reader failed without a writer: {error}")),
+        };
+        let (size, least) = (reader.head().size, self.least());
+        self.note(|| format!("a reader sees {size} records"));
+        ensure!(size >= least, "a reader without a writer sees {size} records of {least}");
+        if !self.doubtful && !self.pending_error && !self.unsynced {
+            self.facts.count("readers whose records survive");
+            survives(&self.world, &reader)?;
+        }
+        self.facts.count("readers without a writer");
+        self.reader = Some(reader);
+        Ok(())
+    }
+
+    /// The reader that was there before the writer sees what the writer has, `exactly` so much or what was made durable.
+    fn follow(&mut self, exactly: Option<u64>) -> Result<(), String> {
+        let Some(reader) = self.reader.clone().filter(|_| !self.may_fail() && !self.doubtful) else { return Ok(()) };
+        let least = self.model.lock().synced;
+        let size = match reader.refresh() {
+            Ok(head) => head.size,
+            Err(Error::Io { .. }) if self.may_fail() => return Ok(()),
+            Err(error) => return Err(format!("a reader does not follow: {error}")),
+        };
+        ensure!(size >= least, "a reader that follows sees {size} records of {least}");
+        ensure!(exactly.is_none_or(|exactly| exactly == size), "a reader sees {size} records, the writer {exactly:?}");
+        self.facts.count("looks of readers that follow");
+        self.read_all(&reader)
     }
 
     /// What `verify` says of the files as they are.
@@ -419,7 +468,7 @@ impl History {
             let saved = self.world.disk.read_file(&self.dir.join(&cut.saved_as)).map_err(|e| e.to_string())?;
             ensure!(saved == was, "the side file {} does not hold what was cut", cut.saved_as);
         }
-        (self.power_lost, self.doubtful) = (false, false);
+        (self.power_lost, self.doubtful, self.unsynced) = (false, false, false);
         self.read_all(log)
     }
 
@@ -559,10 +608,11 @@ impl History {
             let mut rng = self.rng.fork();
             self.world = self.world.crash(&mut rng);
             self.begin_trace();
-            (self.power_lost, self.pending_error) = (true, false);
+            (self.power_lost, self.pending_error, self.unsynced) = (true, false, false);
         } else {
             self.note(|| "== the process ends".into());
             self.facts.count("processes ended");
+            self.unsynced |= self.model.lock().faulty;
             self.world.executor.clear();
             self.world.disk.halt_at(u64::MAX);
             if self.rng.chance(1, 6) {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use varve_core::disk::sim::SimRng;
-use varve_core::error::Error;
+use varve_core::disk::sim::{CrashChoice, SimRng};
+use varve_core::error::{Error, HeadClaim};
 use varve_core::log::Log;
 use varve_core::options::Options;
 use varve_core::reader::ReadRequest;
@@ -275,6 +275,18 @@ impl User {
         Ok(())
     }
 
+    /// What a reader shows no power loss takes away, at this moment. Without a writer a reader may show what a failed
+    /// sync left in memory: only a writer can write it again.
+    fn ensure_durable(&self, shown: &Log) {
+        let closing = self.closing();
+        if self.world.disk.halted() || self.stray() || (closing && self.may_fail()) {
+            return;
+        }
+        if let Err(what) = survives(&self.world, shown) {
+            self.model.lock().violate(what);
+        }
+    }
+
     /// Another process opens the log to read it.
     fn follow(&mut self) {
         let least = self.model.lock().synced;
@@ -287,6 +299,7 @@ impl User {
             if size < least {
                 self.model.lock().violate(format!("a reader sees {size} records of {least}"));
             }
+            self.ensure_durable(&reader);
             let writer = std::mem::replace(&mut self.log, reader);
             let outcome = self.read_range(0, u64::MAX, true);
             let reader = std::mem::replace(&mut self.log, writer);
@@ -295,6 +308,7 @@ impl User {
             if reader.refresh()?.size < least {
                 self.model.lock().violate(format!("a reader does not see {least} records after refreshing"));
             }
+            self.ensure_durable(&reader);
             let writer = std::mem::replace(&mut self.log, reader);
             let outcome = self.read_range(0, u64::MAX, false);
             self.log = writer;
@@ -306,6 +320,19 @@ impl User {
             Err(Error::Corrupt(_)) if self.stray() => {}
             Err(error) => self.model.lock().violate(format!("a reader failed: {error}")),
         }
+    }
+}
+
+/// Opens what a power loss leaves that takes everything not synced, and looks for the head that `shown` shows.
+pub fn survives(world: &SimWorld, shown: &Log) -> Result<(), String> {
+    let disk = world.disk.crash_with(&CrashChoice::lose_all());
+    let after = SimWorld { disk, ..SimWorld::new(0) };
+    let head = shown.head();
+    let expect_head = Some(HeadClaim { id: *shown.id(), size: head.size, hash: head.hash });
+    let options = Options { read_only: false, expect_head, ..shown.shared().options.clone() };
+    match Log::open(after.host(), shown.location(), options, Arc::new(Ear(Arc::default()))) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("a reader shows {} records, and a power loss now: {error}", head.size)),
     }
 }
 

@@ -174,6 +174,11 @@ impl DiskFile for SimFile {
         let holder = &mut world.image(self.file)?.lock;
         Ok(*holder.get_or_insert(self.descriptor) == self.descriptor)
     }
+
+    /// Whoever has it is this process. Not a call, as little as reading `/proc/locks` is one to the disk.
+    fn is_locked_by(&self, _pid: u32) -> io::Result<Option<bool>> {
+        Ok(Some(self.world.lock().image(self.file)?.lock.is_some()))
+    }
 }
 
 impl Drop for SimFile {
