@@ -13,7 +13,7 @@ use std::path::Path;
 use crate::chain::{self, Chain};
 use crate::disk::{Access, Disk};
 use crate::error::{Error, Result};
-use crate::format::{FRAMES_START, Mark, Position, SLOTS};
+use crate::format::{FRAMES_START, Mark, PAGE_LEN, Position, SLOTS};
 use crate::hash::Keys;
 use crate::lock::LockFile;
 use crate::options::Options;
@@ -138,6 +138,8 @@ fn repair(disk: &dyn Disk, dir: &Path, looked: &Looked, lock: &LockFile) -> Resu
     if let Some(blank) = torn.as_ref().or(spare.as_ref()) {
         repair::cut(&*blank.file, &blank.path, 0)?;
     }
+    // The slots again with the same bytes: one that an earlier recovery mended may live in memory only, its sync failed.
+    repair::rewrite(&*active.file, &active.path, SLOTS[0], PAGE_LEN.min(active.len))?;
     let end = active.place(chain.position);
     // Before a segment is sealed its successor's slot is marked anew: a mark that is found may live in memory only.
     if attested < end || tail == Tail::Torn || before.as_ref().is_some_and(Before::is_unsealed) {

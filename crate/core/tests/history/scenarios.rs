@@ -257,6 +257,30 @@ fn damage_before_the_state_frame_of_an_unsealed_segment_is_refused_before_anythi
 }
 
 #[test]
+fn a_slot_that_recovery_mended_without_seeing_it_synced_is_mended_for_good() {
+    let world = SimWorld::new(11);
+    let log = open(&world);
+    append(&world, &log, &[b"a".to_vec()]);
+    world.executor.run_all();
+    // The mark of the second quiet moment fails half-way.
+    append(&world, &log, &[b"b".to_vec()]);
+    world.disk.add_rule(Rule::new(Fault::IoPartly(1)).on(&[Call::Write]).range(3072..4096));
+    world.executor.run_all();
+    assert!(log.failure().is_some());
+    drop(log);
+    world.executor.clear();
+    // Recovery writes the slot anew, and the sync of that fails: the slot is whole in memory and torn on the disk.
+    world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData]).path(segment(1)));
+    let refused = open_with(&world, options()).err().expect("the sync of the slot fails");
+    assert_eq!(refused.code(), "VARVE_IO");
+    let log = open(&world);
+    append(&world, &log, &[vec![b'c'; 62_000]]);
+    drop(log);
+    let world = world.crash_with(&CrashChoice::lose_all());
+    assert_eq!(problems(&world), [""; 0], "what crashes and failed writes leave is no damage");
+}
+
+#[test]
 fn a_panic_in_the_listener_stops_the_log_and_everyone_is_answered() {
     struct Fragile;
     impl Listener for Fragile {
