@@ -18,7 +18,8 @@ const FREE_SHARE: u64 = 20;
 /// Left space below which the next step comes.
 const LOW: u64 = 4 << 10;
 
-static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+/// Written at once. Made for each step: as a constant they would be 64 KiB of every installed addon.
+const WRITE_BYTES: u64 = 64 << 10;
 
 /// The filled space of the active segment.
 pub struct Prefill {
@@ -77,10 +78,11 @@ impl Prefill {
 }
 
 fn write_zeros(active: &Segment, start: u64, end: u64) -> bool {
+    let zeros = vec![0; (end - start).min(WRITE_BYTES) as usize];
     let mut at = start;
     while at < end {
-        let len = (end - at).min(ZEROS.len() as u64) as usize;
-        if disk::write_all_at(&*active.file, &ZEROS[..len], at).is_err() {
+        let len = (end - at).min(WRITE_BYTES) as usize;
+        if disk::write_all_at(&*active.file, &zeros[..len], at).is_err() {
             return false;
         }
         at += len as u64;
