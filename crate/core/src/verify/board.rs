@@ -1,7 +1,7 @@
 //! Hands stretches to threads. The calling thread works too, and could do all of it alone: an executor that runs a
 //! helper late, or never, only makes it slower.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,8 +34,8 @@ struct Shared {
 struct State {
     next: Ticket,
     waiting: VecDeque<Task>,
-    /// Results of tickets from `wanted_from` on; those before were called off.
-    results: BTreeMap<Ticket, Result<Stretch>>,
+    /// Results of tickets from `wanted_from` on; those before were called off. Never many, and in no order.
+    results: Vec<(Ticket, Result<Stretch>)>,
     wanted_from: Ticket,
     helpers: usize,
     /// Buffers that nobody uses now.
@@ -81,8 +81,8 @@ impl Board {
     pub fn take(&self, ticket: Ticket) -> Result<Stretch> {
         let mut state = self.shared.state.lock();
         loop {
-            if let Some(result) = state.results.remove(&ticket) {
-                return result;
+            if let Some(index) = state.results.iter().position(|result| result.0 == ticket) {
+                return state.results.swap_remove(index).1;
             }
             if let Some(task) = state.waiting.pop_front() {
                 let worker = state.workers.pop().unwrap_or_default();
@@ -131,7 +131,7 @@ impl Shared {
             state.workers.push(worker);
         }
         if task.ticket >= state.wanted_from {
-            state.results.insert(task.ticket, result);
+            state.results.push((task.ticket, result));
             self.done.notify_all();
         }
         state
