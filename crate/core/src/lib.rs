@@ -40,5 +40,6 @@ pub mod simulation;
 pub mod stated;
 pub mod stats;
 pub mod verify;
+pub mod wait;
 mod watch;
 pub mod writer;

@@ -1,6 +1,5 @@
 //! The calls on an open log, except reading and checking.
 
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use napi::Env;
@@ -9,6 +8,7 @@ use napi_derive::napi;
 use varve_core::error::{Error, Result};
 use varve_core::host::Class;
 use varve_core::stats::{Bucket, Distribution, Stats};
+use varve_core::wait::wait;
 
 use crate::environment::Environment;
 use crate::errors;
@@ -55,16 +55,9 @@ pub fn flush_sync(env: &Env, log: u32, timeout_ms: f64) -> napi::Result<Refusal<
 
 fn flush_and_wait(environment: &Environment, log: u32, timeout: Duration) -> Result<()> {
     let log = environment.logs.get(log)?;
-    let (done, wait) = sync_channel(1);
-    log.flush(Box::new(move |outcome| {
-        let _ = done.send(outcome); // nobody waits after the timeout
-    }));
-    match wait.recv_timeout(timeout) {
-        Ok(outcome) => outcome.map(|_| ()),
-        Err(RecvTimeoutError::Timeout) => {
-            Err(Error::io("fdatasync", log.location(), std::io::ErrorKind::TimedOut.into()))
-        }
-        Err(RecvTimeoutError::Disconnected) => Err(Error::Internal("a flush was dropped without an answer".into())),
+    match wait(timeout, |done| log.flush(done)) {
+        Some(outcome) => outcome.map(|_| ()),
+        None => Err(Error::io("fdatasync", log.location(), std::io::ErrorKind::TimedOut.into())),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use crate::error::{Damage, Error, HeadClaim, Result};
 use crate::host::{Clock, Host};
 use crate::log::{Listener, Log};
 use crate::options::{Options, RECORD_BYTES_MAX};
+use crate::wait::wait;
 use crate::writer::{Done, Head};
 
 /// Bytes of one submission.
@@ -134,7 +135,7 @@ impl Copier {
         log.submit(&self.payloads, &self.lengths, &self.batches)?;
         self.pending += self.payloads.len() as u64 + RECORD_COST * self.lengths.len() as u64;
         if self.pending > PENDING_BYTES {
-            wait(&self.dir, |done| log.flush(done))?;
+            answer(|done| log.flush(done))?;
             self.pending = 0;
         }
         self.payloads.clear();
@@ -149,18 +150,14 @@ impl Copier {
         let Some(log) = self.log else {
             return Err(Error::corrupt(Damage::new("the log holds no record that can be copied", source)));
         };
-        let head = wait(&self.dir, |done| log.flush(done))?;
+        let head = answer(|done| log.flush(done))?;
         let head = HeadClaim { id: *log.id(), size: head.size, hash: head.hash };
-        wait(&self.dir, |done| log.close(done))?;
+        answer(|done| log.close(done))?;
         Ok(head)
     }
 }
 
 /// Blocks until the log has answered.
-fn wait<T: Send + 'static>(dir: &Path, start: impl FnOnce(Done<T>)) -> Result<T> {
-    let (answer, wait) = sync_channel(1);
-    start(Box::new(move |outcome| {
-        let _ = answer.send(outcome); // somebody waits for it
-    }));
-    wait.recv().unwrap_or_else(|_| Err(Error::Internal(format!("a request to {} was not answered", dir.display()))))
+fn answer<T: Send + 'static>(start: impl FnOnce(Done<T>)) -> Result<T> {
+    wait(Duration::MAX, start).unwrap_or_else(|| Err(Error::Internal("waiting without a limit ended".into())))
 }
