@@ -157,6 +157,31 @@ fn a_spare_that_was_a_torn_segment_keeps_nothing_of_it() {
     assert!(read(&open(&world)) == expected);
 }
 
+#[test]
+fn a_segment_cut_within_its_page_0_is_refused_though_the_mark_that_is_left_names_no_record() {
+    let calls = rotate_with_two_frames(None).disk.trace();
+    let sync = calls.iter().find(|call| call.ends_with(" sync_data 0000000002.seg")).expect("segment 2 is synced");
+    let sync = sync.trim_start_matches('#').split(' ').next().unwrap().parse().unwrap();
+    let world = rotate_with_two_frames(Some(sync));
+    // Of the first group of segment 2 only the header is there, and recovery marks in a slot that nothing follows it.
+    let mut choice = CrashChoice::keep_all();
+    for sector in world.disk.unsynced_sectors().iter().filter(|s| s.path == segment(2) && s.sector >= 8) {
+        choice.sectors.insert((sector.file, sector.sector), SectorFate::Old);
+    }
+    let world = world.crash_with(&choice);
+    let log = open(&world);
+    append(&world, &log, &[b"attested by the other slot".to_vec()]);
+    world.executor.run_all();
+    drop(log);
+    // The live mark is lost, and so are the other slot and the record.
+    let world = world.crash_with(&CrashChoice::lose_all());
+    let cut = &world.disk.read_file(&segment(2)).unwrap()[..3211];
+    world.disk.write_file(&segment(2), cut).unwrap();
+    let refused = open_with(&world, options()).err().expect("a segment without all of page 0 is refused");
+    assert_eq!(refused.code(), "VARVE_CORRUPT", "{refused}");
+    assert!(world.disk.read_file(&segment(2)).unwrap() == cut, "a refused open changes nothing");
+}
+
 /// Goes on in a second segment, so that the first one is sealed; the machine halts at call `halt`.
 fn seal_the_first_segment(halt: Option<u64>) -> SimWorld {
     let world = SimWorld::new(3);
