@@ -14,7 +14,7 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { artifacts, buildAddonFor, inspectAddon } from './release/addon.mjs'
 import { contradictions, setVersion } from './release/manifests.mjs'
-import { checkTypes, lint, lostLinks, packages, packPlatform, packRoot } from './release/pack.mjs'
+import { checkTypes, lint, packages, packPlatform, packRoot } from './release/pack.mjs'
 import { hostTarget, manifest, targetOf, targets } from './release/targets.mjs'
 import { buildFacade } from './tools/build.mjs'
 import { ensurePrerequisites, fail } from './tools/prerequisites.mjs'
@@ -68,7 +68,6 @@ async function pack(wanted = targets) {
     await step(`pack ${target.name}`, () => sizes(tarballs[tarballs.push(packPlatform(target)) - 1]))
   }
   const varve = await step('pack varve', packRoot, sizes)
-  await step('links', () => lostLinks(varve))
   await step('publint', () => lint(varve))
   await step('types', () => checkTypes(varve))
   const list = [...tarballs, varve].map(({ manifest, file }) => ({ manifest, file: basename(file) }))

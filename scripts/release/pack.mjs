@@ -61,23 +61,6 @@ export function packRoot({ to = packages } = {}) {
   return packed
 }
 
-/**
- * Links of the README that lead to files which the package does not hold.
- *
- * @param {Packed} packed
- */
-export function lostLinks({ files }) {
-  const links = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/\]\(([^)\s#]+)[^)]*\)/g)].map(
-    match => match[1],
-  )
-  const relative = [...new Set(links)].filter(link => !/^[a-z]+:/.test(link))
-  const lost = relative.filter(
-    link => !files.some(file => file === link || file.startsWith(`${link.replace(/\/$/, '')}/`)),
-  )
-  if (lost.length > 0) throw new Error(`the README links to what is not packed: ${lost.join(', ')}`)
-  return `${relative.length} links of the README, all packed`
-}
-
 /** @param {Packed} packed */
 export async function lint({ file }) {
   const { publint } = await import('publint')
