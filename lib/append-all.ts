@@ -1,8 +1,8 @@
 /**
  * `appendAll`: takes from a source as fast as the log makes room, and says what became durable.
  *
- * No timers: what the source gives within one turn crosses together, by the writer's staging; after each full staging the
- * event loop gets a turn, and above `maxPendingBytes` the source waits.
+ * No timers: what the source gives is staged by the writer, and crosses when it is much or the tick ends; after each
+ * `TURN_BYTES` the event loop gets a turn, and above `maxPendingBytes` the source waits.
  */
 import { onAbort } from './abort.js'
 import { invalid, invalidType, withProgress } from './errors.js'

@@ -1,7 +1,7 @@
 /**
  * The one place that loads the addon, or says why it cannot be loaded and which command mends that.
  *
- * Nothing here runs before the first `open`, `verify` or `inspect`: importing varve never fails for want of a binary.
+ * Nothing is loaded before the first call that needs it: importing varve never fails for want of a binary.
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -56,11 +56,11 @@ export interface NativeOpened {
   recovery?: { segment: string; position: number; cutBytes: number; savedAs: string }
 }
 
-/** A run of records: `table` holds `count` × f64 times, then `count` × u32 ends (of payloads in `payloads`), little-endian. */
+/** A run of records. */
 export interface NativeChunk {
   offset: number // of the first record
   count: number
-  /** One fresh buffer of its own: times (8 × count bytes), ends (4 × count bytes), then the payloads. */
+  /** A fresh one, little-endian: `count` × f64 times, `count` × u32 ends (in the payloads), then the payloads. */
   buffer: Uint8Array
   /** The next range to ask for: [from, to); empty (from >= to) at the end. */
   from: number
@@ -156,7 +156,7 @@ export interface Binding {
   inspect(request: number, dir: string): void
   planRecovery(request: number, dir: string, options: NativeVerifyOptions): void // value: RecoveryPlan
   salvage(request: number, dir: string, to: string, options: NativeVerifyOptions): void // value: SalvageReport
-  /** Asks a running open (waiting for the lock), read, follow, verify or inspect to stop; it is then answered with code 'ABORTED'. */
+  /** Asks any request under way to stop; it is then answered with code 'ABORTED'. */
   cancel(request: number): void
   stats(log: number): NativeStats
 }

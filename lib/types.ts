@@ -1,4 +1,4 @@
-/** The public interfaces. Their implementations are in log.ts, reader.ts and receipt.ts. */
+/** The public types. What implements them is in log.ts, reader.ts, receipt.ts, open.ts and salvage.ts. */
 import type { KeyObject } from 'node:crypto'
 import type { WritableStream } from 'node:stream/web'
 import type { VarveError, VarveErrorCode } from './errors.js'
@@ -285,7 +285,7 @@ export interface TailOptions {
   signal?: AbortSignal
 }
 
-/** Records one by one, or in chunks. One chunk is read ahead. Iterate it once. */
+/** Records one by one, or in chunks. Up to two chunks are read ahead, in a tail one. Iterate it once. */
 export interface Reader<T> extends AsyncIterableIterator<LogRecord<T>>, AsyncDisposable {
   /** Many records per step, decoded when touched: the fast way. */
   chunks(): AsyncIterableIterator<Chunk<T>>
@@ -375,6 +375,7 @@ export interface RecoveryPlanOptions {
   expectHead?: Head
   /** The log's secret. Default none. */
   secret?: Secret
+  /** Stops it: rejects with `signal.reason`. */
   signal?: AbortSignal
 }
 
@@ -400,8 +401,11 @@ export interface SalvageOptions {
 
 /** Records that `salvage` copied together: those from `from` to `to - 1` are in the new log from `at` on. */
 export interface SalvageRun {
+  /** Offset of the first one in the old log. */
   readonly from: number
+  /** Offset after the last one in the old log. */
   readonly to: number
+  /** Offset of the first one in the new log. */
   readonly at: number
 }
 

@@ -1,5 +1,5 @@
 //! One function for each parser that reads a file, and one for whole folders: any bytes go in, and what every input
-//! must fulfil is asserted. `tests/fuzz.rs` drives them on the stable toolchain, `fuzz/` with libFuzzer.
+//! must fulfil is asserted. `tests/fuzz/` drives them on the stable toolchain, `fuzz/` with libFuzzer.
 //!
 //! A parser sees raw bytes, or a sound structure that was edited and whose checks were then made to hold again: so
 //! what lies behind the checks is reached, as a forger would. What parses must be the one encoding of what it means.

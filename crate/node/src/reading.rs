@@ -1,4 +1,4 @@
-//! `read` and `offsetAt`, on engine threads.
+//! `read`, `get`, `offsetAt` and `follow`, on engine threads.
 
 use napi::Env;
 use napi::bindgen_prelude::Float64Array;

@@ -1,4 +1,4 @@
-//! Real files: the one place where `std::fs` appears.
+//! Real files: with direct.rs, which this file alone uses, the one place where `std::fs` appears.
 //!
 //! Nothing is retried, rounded up or hidden here: a call is one system call, short transfers and `EINTR` are the
 //! caller's ([`super::read_full_at`], [`super::write_all_at`]), and errors keep their `raw_os_error`.
