@@ -2,7 +2,7 @@
 
 use crate::chain::{Chain, Stop};
 use crate::error::{Damage, Error, Result};
-use crate::format::{self, FOOTER_LEN, FRAME_ALIGN, FRAMES_START, Footer, Mark, Position, SLOTS};
+use crate::format::{self, FOOTER_LEN, FRAME_ALIGN, FRAMES_START, Footer, Mark, PAGE_LEN, Position, SLOTS};
 use crate::frame::FrameDamage;
 use crate::planted::{Bug, planted};
 use crate::scan::{self, Window};
@@ -24,6 +24,12 @@ pub fn attested(survey: &Survey) -> Result<(Position, Vec<Mark>)> {
         if mark.segment == active.number {
             marks.push(mark.clone());
         }
+    }
+    if active.len < PAGE_LEN && (active.number == 1 || !marks.is_empty()) {
+        // Page 0 was durable before segment 1 had its name, and before a mark was made in any. The mark that would
+        // tell of records may be in what is gone.
+        let damage = Damage::new("the segment is cut short", &active.path).at(active.len);
+        return Err(Error::corrupt(damage.versus(format!("at least {PAGE_LEN} bytes"), active.len)));
     }
     attested = marks.iter().map(|m| active.place(m.position)).fold(attested, Position::max);
     if marks.is_empty() && survey.before.as_ref().is_some_and(|before| before.has_footer) {

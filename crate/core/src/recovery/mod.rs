@@ -115,8 +115,7 @@ fn look(disk: &dyn Disk, dir: &Path, options: &Options, access: Access, end: Opt
         };
         stated.check(expected)?;
     }
-    // The chain begins behind page 0; a file that ends within it holds not even the place of a mark without records.
-    if attested > survey.active.place(chain.position.min(survey.active.len)) {
+    if attested > survey.active.place(chain.position) {
         return Err(evidence::lost(&survey, &chain, attested));
     }
     Ok(Looked { survey, chain, attested, tail })

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::disk::{Access, Disk};
 use crate::error::{Damage, Error, Result, hex};
-use crate::format::{LIVE_MARK_POSITION, MARK_LEN, Mark, PAGE_LEN};
+use crate::format::{LIVE_MARK_POSITION, MARK_LEN, Mark};
 use crate::hash::{self, Keys};
 use crate::lock::LockFile;
 use crate::options::{ENCODING_BUFFER, Options};
@@ -97,11 +97,6 @@ pub fn survey(
     }
     check_secret(disk, dir, &numbers, &active, &keys)?;
     active.check(&keys)?;
-    if active.number == 1 && active.len < PAGE_LEN {
-        // Its page 0 was durable before the file had its name; the marks that would tell are in it.
-        let damage = Damage::new("the segment is cut short", &active.path).at(active.len);
-        return Err(Error::corrupt(damage.versus(format!("at least {PAGE_LEN} bytes"), active.len)));
-    }
     if options.encoding != ENCODING_BUFFER && options.encoding != active.header.encoding {
         let (stored, given) = (active.header.encoding.clone(), options.encoding.clone());
         return Err(Error::EncodingMismatch { path: dir.to_owned(), stored, given });

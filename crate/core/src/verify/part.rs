@@ -205,8 +205,8 @@ impl Walk<'_> {
             let damage = Damage::new("the segment is cut short", &source.path).at(len);
             found.corrupt(damage.versus(end, len));
         }
-        if number == 1 && last && len < PAGE_LEN {
-            // As `open` has it: the first page was durable before the file had its name.
+        if last && len < PAGE_LEN && (number == 1 || !marks.is_empty()) {
+            // As `open` has it: page 0 was durable before segment 1 had its name, and before a mark in any.
             let damage = Damage::new("the segment is cut short", &source.path).at(len);
             found.corrupt(damage.versus(format!("at least {PAGE_LEN} bytes"), len));
         }

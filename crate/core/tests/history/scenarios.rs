@@ -177,6 +177,7 @@ fn a_segment_cut_within_its_page_0_is_refused_though_the_mark_that_is_left_names
     let world = world.crash_with(&CrashChoice::lose_all());
     let cut = &world.disk.read_file(&segment(2)).unwrap()[..3211];
     world.disk.write_file(&segment(2), cut).unwrap();
+    assert!(!problems(&world).is_empty(), "verify sees it too");
     let refused = open_with(&world, options()).err().expect("a segment without all of page 0 is refused");
     assert_eq!(refused.code(), "VARVE_CORRUPT", "{refused}");
     assert!(world.disk.read_file(&segment(2)).unwrap() == cut, "a refused open changes nothing");
