@@ -484,7 +484,7 @@ export interface SegmentInfo {
 export interface Stats {
   /** Records made durable. */
   readonly records: number
-  /** Groups they were in: one sync each. */
+  /** Groups they were in; one sync each, except with `durability: 'os'`. */
   readonly groups: number
   /** Bytes of their payloads. */
   readonly payloadBytes: number

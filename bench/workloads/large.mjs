@@ -1,6 +1,7 @@
 /**
  * More than 10 GB without compression, so that what comes late is paid for too: write-back of what goes through the page
- * cache, rotation, sealing. Memory must stay flat. The device takes as many bytes at the end of a file, with `O_DIRECT`, in blocks of 1 MiB.
+ * cache, rotation, sealing. Memory must stay flat. The device takes as many bytes at the end of a file, with `O_DIRECT`, in
+ * blocks of 1 MiB.
  */
 import { performance } from 'node:perf_hooks'
 import { watchDelay } from '../delay.mjs'

@@ -1,8 +1,8 @@
 //! The engine's threads: few, process-wide, shared by every open log.
 //!
 //! Invariant: reading and background work together never occupy the last two threads, so that a sync always finds
-//! one, and neither does the pipeline work for one device, so that one slow disk cannot take all. A lone job costs one wake-up: the spawner takes one sleeping worker off a stack and signals it alone, nobody
-//! spins. There is no timer thread: of the idle workers one, the *keeper*, sleeps until the nearest deadline.
+//! one, and neither does the pipeline work for one device, so that one slow disk cannot take all. A lone job costs one
+//! wake-up: the spawner takes one sleeping worker off a stack and signals it alone, nobody spins. There is no timer thread: of the idle workers one, the *keeper*, sleeps until the nearest deadline.
 
 use std::collections::{BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};

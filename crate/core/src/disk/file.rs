@@ -1,7 +1,8 @@
 //! Real files: with direct.rs, which this file alone uses, the one place where `std::fs` appears.
 //!
-//! Nothing is retried, rounded up or hidden here: a call is one system call, short transfers and `EINTR` are the
-//! caller's ([`super::read_full_at`], [`super::write_all_at`]), and errors keep their `raw_os_error`.
+//! Nothing is retried, rounded up or hidden here: a call is one system call (where direct writes and others take turns,
+//! after a change of mode), short transfers and `EINTR` are the caller's ([`super::read_full_at`],
+//! [`super::write_all_at`]), and errors keep their `raw_os_error`.
 //! Descriptors are close-on-exec (std's default), so that a child process never keeps a log's lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
