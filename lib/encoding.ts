@@ -33,7 +33,11 @@ const buffer: Codec = {
   name: 'buffer',
   encode(value, index) {
     if (isBytes(value)) return value
-    throw invalidType(label(index), 'a Uint8Array (the encoding is "buffer")', value)
+    throw invalidType(
+      label(index),
+      'a Uint8Array (the encoding is "buffer"; for other values create the log with "json" or "utf8")',
+      value,
+    )
   },
   decode: (bytes, start, end) => bytes.subarray(start, end),
 }

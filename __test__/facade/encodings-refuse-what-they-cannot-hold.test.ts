@@ -15,7 +15,7 @@ test.each(['text', 5, null, undefined, {}, [1, 2], new Uint16Array(2), new Array
   'buffer refuses %o',
   value => {
     expect(error('buffer', value)).toBeInstanceOf(TypeError)
-    expect(error('buffer', value).message).toMatch(/^value must be a Uint8Array .*, got /)
+    expect(error('buffer', value).message).toMatch(/^value must be a Uint8Array .* create the log with "json".*, got /)
   },
 )
 
