@@ -18,6 +18,8 @@ test('segments, records, bytes, ratio, head and times, for people and for progra
   for (const word of ['records    3,000', 'ratio ', 'times ', 'encoding   utf8', 'writer     none', info.head.hash]) {
     expect(text).toContain(word)
   }
+  expect(text).toMatch(/^0000000001\.seg .* sealed$/m)
+  expect(text).toMatch(/^[0-9]{10}\.seg .* active$/m) // nobody has the log open, so no segment is called open
   const { id, size, hash } = info.head
   expect((await varve(['info', dir, '--head'])).stdout).toBe(`${id}:${size}:${hash}\n`)
 })

@@ -135,7 +135,7 @@ function table(screen: Screen, { segments }: LogInfo): void {
     count === 0 ? '–' : grouped(firstOffset),
     grouped(count),
     size(bytes),
-    sealed ? 'sealed' : count === 0 ? 'spare' : 'open',
+    sealed ? 'sealed' : count === 0 ? 'spare' : 'active',
   ])
   const shown = rows.length <= LISTED ? rows : [rows[0]!, ...rows.slice(1 - LISTED)]
   const head = ['segment', 'from', 'records', 'bytes', '']
