@@ -48,6 +48,8 @@ test('a head that the log does not contain exits 1', async () => {
   const { code, stdout } = await varve(['verify', dir, '--expect', `${id}:11:${hash}`])
   expect(code).toBe(1)
   expect(stdout).toContain('VARVE_HEAD_MISMATCH')
+  expect(stdout).toContain('another log or an older copy')
+  expect(stdout).not.toContain('varve recover') // no copy brings back what is not in the files
 })
 
 test('misuse exits 2, never 1', async () => {

@@ -98,7 +98,10 @@ function print(screen: Screen, dir: string, report: VerifyReport, ms: number): v
   for (const problem of problems.slice(0, SHOWN)) screen.line(lines(screen, dir, problem))
   if (problems.length > SHOWN)
     screen.line(`… and ${many(problems.length - SHOWN, 'more', 'more')}: varve verify ${quoted(dir)} --json`)
-  screen.line(`to copy what is sound: varve recover ${quoted(dir)} --to NEWDIR`)
+  // A copy cannot bring back what is no longer in the files.
+  if (problems.every(({ code }) => code === 'VARVE_HEAD_MISMATCH'))
+    screen.line('another log or an older copy, or records were removed or rewritten: the files alone do not tell which')
+  else screen.line(`to copy what is sound: varve recover ${quoted(dir)} --to NEWDIR`)
 }
 
 function lines(
