@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '../../lib/index.js'
@@ -19,7 +19,7 @@ test.each([
   [['cat', '.', '--limit', '1.5'], '--limit must be a whole number of at least 0; got "1.5"'],
   [['cat', '.', '--reverse=yes'], '--reverse takes no value'],
   [['cat', '.', '-r', '-r'], '-r was given twice'],
-  [['append', '.', '--format', 'xml'], '--format must be ndjson, lines, length-prefixed; got "xml"'],
+  [['append', '.', '--format', 'xml'], '--format must be ndjson, lines or length-prefixed; got "xml"'],
 ] as [string[], string][])('%j', async (args, words) => {
   const { code, stdout, stderr } = await varve(args)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
@@ -46,6 +46,18 @@ test('help and version go to standard output and exit 0', async () => {
   // Without a command the same text is an error.
   expect(await varve([])).toMatchObject({ code: 2, stdout: '', stderr: stdout })
 })
+
+test.each(['append', 'cat', 'export', 'info', 'recover', 'verify'])(
+  '%s of a file says that DIR is a folder',
+  async name => {
+    const file = newPath()
+    writeFileSync(file, '{}\n')
+    const { code, stdout, stderr } = await varve([name, file], { input: '1\n' })
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain('or a part of that path, is a file; DIR is the folder of a log')
+    expect(readFileSync(file, 'utf8')).toBe('{}\n')
+  },
+)
 
 test('what the system prevents exits 3: a log that somebody else writes', async () => {
   const dir = newPath()

@@ -114,9 +114,14 @@ function value({ value: name = 'VALUE', choices }: Option, { rawName, value, inl
     throw new Misuse(`${rawName} needs a value: ${rawName} ${choices?.join('|') ?? name}`)
   }
   if (choices !== undefined && !choices.includes(value)) {
-    throw new Misuse(`${rawName} must be ${choices.join(', ')}; got "${value}"`)
+    throw new Misuse(`${rawName} must be ${either(choices)}; got "${value}"`)
   }
   return value
+}
+
+/** `a, b or c`. */
+function either(words: readonly string[]): string {
+  return words.join(', ').replace(/, ([^,]*)$/, ' or $1')
 }
 
 function unknown(command: Command, raw: string, known: readonly string[]): Misuse {

@@ -57,12 +57,17 @@ export function verdict(error: unknown, dir: string): Verdict {
   if (error instanceof Failure) return error
   if (error instanceof Misuse) return { code: error.code, message: error.message, exit: EXIT.misuse, facts: {} }
   if (error instanceof VarveError) {
+    const { path, segment, position, offset, expected, found, cause } = error
+    const system = (cause as NodeJS.ErrnoException | undefined)?.code
+    const facts = { path, segment, position, offset, expected, found, system }
+    if (system === 'ENOTDIR') {
+      const message = `${quoted(dir)}, or a part of that path, is a file; DIR is the folder of a log`
+      return { code: error.code, message, exit: EXIT.misuse, facts }
+    }
     const [exit, todo] = VERDICTS[error.code] ?? [EXIT.system, undefined]
     // The engine says "what; what to do in code": at a shell something else is to be done.
     const message = todo === undefined ? error.message : `${error.message.split('; ')[0]}; ${todo(quoted(dir))}`
-    const { path, segment, position, offset, expected, found, cause } = error
-    const system = (cause as NodeJS.ErrnoException | undefined)?.code
-    return { code: error.code, message, exit, facts: { path, segment, position, offset, expected, found, system } }
+    return { code: error.code, message, exit, facts }
   }
   const { code, message, path } = error as NodeJS.ErrnoException
   if (code === 'VARVE_INVALID') return { code, message, exit: EXIT.misuse, facts: {} }
