@@ -46,6 +46,7 @@ row('stored', `${(storedBytes / payloadBytes).toFixed(3)} bytes per payload byte
 row('head', `size ${count(head.size)}`)
 row('', `hash ${head.hash}`)
 row('log', relative(process.cwd(), dir))
+row('look at it', `node dist/bin/varve.js cat ${relative(repository, dir)} --reverse --limit 3`)
 
 /**
  * Appends everything; a few batches stay in flight, so that one is prepared while another one is flushed.
