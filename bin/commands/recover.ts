@@ -104,7 +104,9 @@ function printPlan(screen: Screen, dir: string, { head, cuts, seals }: RecoveryP
   }
   if (seals !== undefined) screen.line(`${done ? 'sealed' : 'would seal'}  ${seals}`)
   const idle = cuts.length === 0 && seals === undefined
-  if (idle) screen.line(`${screen.paint('green', 'nothing to repair')}`)
+  // It is no verdict on the records before the end, which nobody has read.
+  if (idle)
+    screen.line(`${screen.paint('green', 'nothing to repair')} at the end; varve verify ${quoted(dir)} checks the rest`)
   screen.line(`records  ${grouped(head.size)}`)
   screen.line(`head     ${headWords(head)}`)
   if (!idle && !done) screen.line(`nothing was changed; to do it: varve recover ${quoted(dir)} --yes`)
