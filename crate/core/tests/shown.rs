@@ -139,8 +139,8 @@ impl DiskFile for HookedFile {
     }
 }
 
-#[test]
-fn the_first_group_of_a_segment_is_not_shown_before_its_sync_has_returned() {
+/// A log of 40 records in segment 1, and 20 in the first group of segment 2, whose sync failed.
+fn rotation_whose_sync_fails() -> (SimWorld, Log) {
     let world = SimWorld::new(1);
     let writer = write(&world);
     for _ in 0..2 {
@@ -149,6 +149,12 @@ fn the_first_group_of_a_segment_is_not_shown_before_its_sync_has_returned() {
     world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData]).path("0000000002.seg"));
     append(&world, &writer, 20);
     assert!(writer.failure().is_some(), "the rotation did not meet the fault");
+    (world, writer)
+}
+
+#[test]
+fn the_first_group_of_a_segment_is_not_shown_before_its_sync_has_returned() {
+    let (world, writer) = rotation_whose_sync_fails();
     let reader = read(&world);
     assert_eq!(reader.head(), writer.head());
     assert_eq!((writer.shared().catalogue.newest(), reader.head().size), (2, 40));
@@ -166,13 +172,7 @@ fn the_first_group_of_a_segment_is_not_shown_before_its_sync_has_returned() {
 
 #[test]
 fn a_reader_goes_on_right_where_the_first_group_of_a_segment_was_lost_and_written_anew() {
-    let world = SimWorld::new(1);
-    let writer = write(&world);
-    for _ in 0..2 {
-        append(&world, &writer, 20);
-    }
-    world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData]).path("0000000002.seg"));
-    append(&world, &writer, 20);
+    let (world, writer) = rotation_whose_sync_fails();
     let reader = read(&world);
     // The pages of the failed sync are clean and nowhere but in memory; now they are gone.
     drop(writer);

@@ -130,12 +130,17 @@ fn rotate_with_two_frames(halt: Option<u64>) -> SimWorld {
     world
 }
 
-#[test]
-fn a_spare_that_was_a_torn_segment_keeps_nothing_of_it() {
+/// The same, halted at the sync of segment 2's first group: header and both frames are written, and nothing of them is durable.
+fn halted_before_segment_2_is_synced() -> SimWorld {
     let calls = rotate_with_two_frames(None).disk.trace();
     let sync = calls.iter().find(|call| call.ends_with(" sync_data 0000000002.seg")).expect("segment 2 is synced");
     let sync = sync.trim_start_matches('#').split(' ').next().unwrap().parse().unwrap();
-    let world = rotate_with_two_frames(Some(sync));
+    rotate_with_two_frames(Some(sync))
+}
+
+#[test]
+fn a_spare_that_was_a_torn_segment_keeps_nothing_of_it() {
+    let world = halted_before_segment_2_is_synced();
     // The first group of segment 2 is torn: header and first frame are lost, the second frame is not.
     let mut choice = CrashChoice::keep_all();
     for sector in world.disk.unsynced_sectors().iter().filter(|s| s.path == segment(2) && s.sector < 9) {
@@ -159,10 +164,7 @@ fn a_spare_that_was_a_torn_segment_keeps_nothing_of_it() {
 
 #[test]
 fn a_segment_cut_within_its_page_0_is_refused_though_the_mark_that_is_left_names_no_record() {
-    let calls = rotate_with_two_frames(None).disk.trace();
-    let sync = calls.iter().find(|call| call.ends_with(" sync_data 0000000002.seg")).expect("segment 2 is synced");
-    let sync = sync.trim_start_matches('#').split(' ').next().unwrap().parse().unwrap();
-    let world = rotate_with_two_frames(Some(sync));
+    let world = halted_before_segment_2_is_synced();
     // Of the first group of segment 2 only the header is there, and recovery marks in a slot that nothing follows it.
     let mut choice = CrashChoice::keep_all();
     for sector in world.disk.unsynced_sectors().iter().filter(|s| s.path == segment(2) && s.sector >= 8) {
