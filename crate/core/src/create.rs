@@ -21,7 +21,7 @@ pub fn folders(disk: &dyn Disk, dir: &Path) -> Result<()> {
         Err(error) => return Err(Error::io("stat", dir, error)),
     }
     let Some(parent) = dir.parent() else {
-        return Err(Error::NotFound { path: dir.to_owned() });
+        return Err(Error::not_found(dir));
     };
     folders(disk, parent)?;
     match disk.create_dir(dir) {

@@ -161,18 +161,22 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// Another writer has the log.
-    #[error("the log in {} is open for writing {}; close it there, wait with lockTimeout, or open with readOnly", .path.display(), holder_words(.holder.as_ref()))]
+    #[error("the log in {} is open for writing {}; close it there{advice}", .path.display(), holder_words(.holder.as_ref()))]
     Locked {
         /// The log's folder.
         path: PathBuf,
         /// Last holder that the lock file names.
         holder: Option<Holder>,
+        /// What else the call offers, as the message goes on: `", or …"`.
+        advice: &'static str,
     },
     /// No log there.
-    #[error("there is no log in {}; check the path, or open it without createIfMissing: false and readOnly", .path.display())]
+    #[error("there is no log in {}; check the path{advice}", .path.display())]
     NotFound {
         /// The folder.
         path: PathBuf,
+        /// What else the call offers, as the message goes on: `", or …"`.
+        advice: &'static str,
     },
     /// Written on a log opened with `readOnly`.
     #[error("the log in {} is open with readOnly", .path.display())]
@@ -211,6 +215,11 @@ impl Error {
     /// A failed system call on `path`.
     pub fn io(syscall: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_owned(), syscall, source: Arc::new(source) }
+    }
+
+    /// No log in `path`, for a call that could not have made one.
+    pub fn not_found(path: &Path) -> Self {
+        Self::NotFound { path: path.to_owned(), advice: "" }
     }
 
     /// Damage as an error.
@@ -262,7 +271,7 @@ impl Error {
             | Self::HeadMismatch { path, .. }
             | Self::Io { path, .. }
             | Self::Locked { path, .. }
-            | Self::NotFound { path }
+            | Self::NotFound { path, .. }
             | Self::ReadOnly { path }
             | Self::WrongSecret { path, .. } => Some(path),
             Self::Corrupt(damage) | Self::Unsupported(damage) => Some(&damage.path),

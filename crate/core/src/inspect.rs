@@ -201,7 +201,7 @@ fn describe(seen: &[Seen], at: usize, size: u64) -> SegmentInfo {
 
 fn no_header(dir: &Path, first: Option<u32>) -> Error {
     match first {
-        None => Error::NotFound { path: dir.to_owned() },
+        None => Error::not_found(dir),
         Some(number) => {
             let path = segment::path_of(dir, number);
             Error::corrupt(Damage::new("no segment has a header that can be read", &path).at(0))

@@ -70,7 +70,8 @@ impl LockFile {
         let lock = Self { path, file, held: taken.then_some(identity) };
         if !taken {
             let holder = if held_here { Some(this_process()) } else { lock.holder()? };
-            return Err(Error::Locked { path: dir.to_owned(), holder });
+            let advice = ", wait with lockTimeout, or open with readOnly";
+            return Err(Error::Locked { path: dir.to_owned(), holder, advice });
         }
         Ok(lock)
     }

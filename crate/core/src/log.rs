@@ -315,6 +315,12 @@ fn no_log(dir: &Path, options: &Options) -> Error {
             let (what, found) = ("there is no log", "no log".to_owned());
             Error::HeadMismatch { path, what, expected: Box::new(expected), found }
         }
-        None => Error::NotFound { path },
+        None => {
+            let advice = match options.read_only {
+                true => ", or open it without readOnly to create one",
+                false => ", or open it without createIfMissing: false to create one",
+            };
+            Error::NotFound { path, advice }
+        }
     }
 }

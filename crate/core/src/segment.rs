@@ -29,7 +29,7 @@ pub fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u32, u64)>> {
 
 fn list_once(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u32, u64)>> {
     let entries = disk.list(dir).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::NotFound { path: dir.to_owned() },
+        std::io::ErrorKind::NotFound => Error::not_found(dir),
         _ => Error::io("readdir", dir, error),
     })?;
     let files = entries.iter().filter(|e| e.kind == disk::EntryKind::File);

@@ -31,7 +31,7 @@ pub fn plan(host: &Host, dir: &Path, options: &Options) -> Result<Plan> {
     let dir = host.disk.absolute(dir).map_err(|error| Error::io("getcwd", dir, error))?;
     let disk = &*host.disk;
     let not_held = || match LockFile::look(disk, &dir)?.map(|lock| lock.held_by()).transpose()?.flatten() {
-        Some(holder) => Err(Error::Locked { path: dir.clone(), holder: Some(holder) }),
+        Some(holder) => Err(Error::Locked { path: dir.clone(), holder: Some(holder), advice: "" }),
         None => Ok(()),
     };
     not_held()?;

@@ -54,7 +54,7 @@ pub fn survey(
         numbers.retain(|&number| number <= end);
     }
     let Some(&newest) = numbers.last() else {
-        return Err(Error::NotFound { path: dir.to_owned() });
+        return Err(Error::not_found(dir));
     };
     if let Some(gap) = numbers.windows(2).find(|pair| pair[1] != pair[0] + 1) {
         return Err(missing(dir, gap[0] + 1));

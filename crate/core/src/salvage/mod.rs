@@ -93,13 +93,13 @@ pub fn salvage(
     let (from, to) = (absolute(from)?, absolute(to)?);
     let partial = place_for(host, &from, &to)?;
     if let Some(holder) = LockFile::look(disk, &from)?.map(|lock| lock.held_by()).transpose()?.flatten() {
-        return Err(Error::Locked { path: from, holder: Some(holder) });
+        return Err(Error::Locked { path: from, holder: Some(holder), advice: "" });
     }
     let mut problems = Problems::default(); // `verify` tells them
     let mark = survey::mark_bytes(disk, &from)?;
     let listed = survey::list(disk, &from, &mut problems)?;
     if listed.is_empty() {
-        return Err(Error::NotFound { path: from });
+        return Err(Error::not_found(&from));
     }
     let id = match survey::id_of(&listed) {
         Some(id) => id,

@@ -101,7 +101,7 @@ fn verify(
     if listed.is_empty() && open.is_none() {
         match create::has_log(disk, dir) {
             Err(error) => problems.add(Problem::from_error(error)?),
-            Ok(_) => return Err(Error::NotFound { path: dir.to_owned() }),
+            Ok(_) => return Err(Error::not_found(dir)),
         }
     }
     let keys = match (open, survey::id_of(&listed)) {
