@@ -11,12 +11,38 @@ import { invalidRange } from './errors.js'
 /** As much as this crosses at once, not at the end of the tick: the engine works on it while JavaScript stages more. */
 const CROSSING_BYTES = 64 * 1024
 const CROSSING_RECORDS = 512
-/** First size of the buffer. A batch may make it larger, and up to the second size it stays so. */
-const BUFFER_BYTES = 256 * 1024
-const BUFFER_BYTES_KEPT = 2 * 1024 * 1024
-const TABLE_RECORDS = 4096
+/** What a log has for itself from its first append on, and how far that grows with what it stages at a time. */
+const OWN = { bytes: 2 * 1024, records: 32, bytesMax: 32 * 1024, recordsMax: 512 }
+/** What it borrows for more. A batch may make that larger; up to the second sizes it is kept for the next borrower. */
+const SHARED = { bytes: 256 * 1024, records: 4096, bytesMax: 2 * 1024 * 1024, recordsMax: 64 * 1024, kept: 4 }
 
-const EMPTY = Buffer.alloc(0) as Utf8Buffer
+/** Room for payloads, their lengths and the records of each batch. */
+interface Room {
+  bytes: Utf8Buffer
+  lengths: Uint32Array
+  batches: Uint32Array
+}
+
+const NO_ROOM: Room = newRoom(0, 0)
+
+/**
+ * Given back by the logs of this thread. (When every log kept such a room, those that had seen a few small appends took
+ * 40 KiB each for it: `npm run bench -- --only logs`, memory of an idle log.)
+ */
+const shared: Room[] = []
+
+/** `least`, or the power of two that holds `count`. */
+function sizeFor(count: number, least: number): number {
+  return Math.max(least, 2 ** Math.ceil(Math.log2(count)))
+}
+
+function newRoom(bytes: number, records: number): Room {
+  return {
+    bytes: Buffer.allocUnsafeSlow(bytes) as Utf8Buffer,
+    lengths: new Uint32Array(records),
+    batches: new Uint32Array(records),
+  }
+}
 
 export class Staging {
   /** Records in whole batches. */
@@ -24,9 +50,11 @@ export class Staging {
   readonly #maxRecordBytes: number
   /** Hands over the whole batches, to make room. */
   readonly #cross: () => void
-  #bytes = EMPTY
-  #lengths = new Uint32Array(0)
-  #batches = new Uint32Array(0)
+  /** The log's own. */
+  #own = NO_ROOM
+  #bytes = NO_ROOM.bytes
+  #lengths = NO_ROOM.lengths
+  #batches = NO_ROOM.batches
   #batchCount = 0
   #cursor = 0
   #records = 0
@@ -105,7 +133,7 @@ export class Staging {
     this.#cursor -= this.#sealedBytes
     this.#records -= this.sealedRecords
     this.#unseal()
-    if (this.#cursor === 0 && this.#bytes.length > BUFFER_BYTES_KEPT) this.#bytes = EMPTY
+    if (this.#records === 0 && this.#bytes !== this.#own.bytes) this.#giveBack()
   }
 
   /** Forgets the whole batches. */
@@ -126,18 +154,46 @@ export class Staging {
 
   /** Room for one more record of `length` bytes at the cursor: whole batches cross, and if need be the buffer grows. */
   #makeRoom(length: number): void {
-    if (this.#cursor + length > this.#bytes.length || this.#records === this.#lengths.length) this.#cross()
-    if (this.#cursor + length > this.#bytes.length) {
-      const size = 2 ** Math.ceil(Math.log2(this.#cursor + length))
-      const grown = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, size)) as Utf8Buffer
-      grown.set(this.#bytes.subarray(0, this.#cursor))
-      this.#bytes = grown
+    if (!this.#lacks(length)) return
+    if (this.#bytes.length < SHARED.bytes) this.#widen(length)
+    if (!this.#lacks(length)) return
+    this.#cross()
+    if (this.#bytes.length < SHARED.bytes) this.#widen(length) // the crossing has given back what was borrowed
+    if (!this.#lacks(length)) return
+    const records = sizeFor(this.#records + 1, this.#lengths.length)
+    this.#moveTo(newRoom(sizeFor(this.#cursor + length, this.#bytes.length), records))
+  }
+
+  #lacks(length: number): boolean {
+    return this.#cursor + length > this.#bytes.length || this.#records === this.#lengths.length
+  }
+
+  /** From nothing to the log's own room, to a larger one, and to one that is shared. */
+  #widen(length: number): void {
+    const bytes = sizeFor(this.#cursor + length, Math.max(OWN.bytes, this.#own.bytes.length))
+    const records = sizeFor(this.#records + 1, Math.max(OWN.records, this.#own.lengths.length))
+    if (bytes > OWN.bytesMax || records > OWN.recordsMax) {
+      this.#moveTo(shared.pop() ?? newRoom(SHARED.bytes, SHARED.records))
+    } else {
+      if (bytes > this.#own.bytes.length || records > this.#own.lengths.length) this.#own = newRoom(bytes, records)
+      this.#moveTo(this.#own)
     }
-    if (this.#records === this.#lengths.length) {
-      const grown = new Uint32Array(Math.max(TABLE_RECORDS, this.#records * 2))
-      grown.set(this.#lengths)
-      this.#lengths = grown
-      this.#batches = new Uint32Array(grown.length) // empty here: they have just crossed
-    }
+  }
+
+  /** Goes on in another room, with what is staged. */
+  #moveTo({ bytes, lengths, batches }: Room): void {
+    bytes.set(this.#bytes.subarray(0, this.#cursor))
+    lengths.set(this.#lengths.subarray(0, this.#records))
+    batches.set(this.#batches.subarray(0, this.#batchCount))
+    this.#bytes = bytes
+    this.#lengths = lengths
+    this.#batches = batches
+  }
+
+  #giveBack(): void {
+    const room = { bytes: this.#bytes, lengths: this.#lengths, batches: this.#batches }
+    const usual = room.bytes.length <= SHARED.bytesMax && room.lengths.length <= SHARED.recordsMax
+    if (usual && shared.length < SHARED.kept) shared.push(room)
+    this.#moveTo(this.#own)
   }
 }

@@ -56,3 +56,28 @@ test('a batch larger than the staging stays one batch; what was staged crosses b
   addon.sync()
   expect(await receipt).toMatchObject({ offset: 1, count: 40_000 })
 })
+
+test('what many logs stage in one tick arrives whole, each in its own', async () => {
+  const logs = await Promise.all(Array.from({ length: 12 }, () => openFake()))
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 60; n++) {
+      // Some stay small, some outgrow their own room; they take turns, so that rooms are lent and come back in between.
+      for (const [index, { log }] of logs.entries()) void log.append(Buffer.alloc(index * 120 + round, index))
+    }
+    await tick()
+  }
+  for (const [index, { addon }] of logs.entries()) {
+    expect(addon.records.map(record => record.length)).toEqual(
+      [0, 1, 2].flatMap(round => new Array(60).fill(index * 120 + round)),
+    )
+    expect(addon.records.every(record => record.every(byte => byte === index))).toBe(true)
+  }
+})
+
+test('a log that saw a few small records keeps a few kilobytes', async () => {
+  const logs = await Promise.all(Array.from({ length: 200 }, () => openFake()))
+  const before = process.memoryUsage().arrayBuffers
+  for (const { log } of logs) for (let n = 0; n < 4; n++) void log.append(Buffer.alloc(256))
+  await tick()
+  expect((process.memoryUsage().arrayBuffers - before) / logs.length).toBeLessThan(16 * 1024)
+})
