@@ -48,7 +48,7 @@ fn frames(keys: &Keys, id: u8) -> (Vec<u8>, Vec<usize>) {
     let records = records(&events);
     let mut bytes = Vec::new();
     let frames: Vec<_> = records.chunks(PER_FRAME).map(input).collect();
-    let mut encoder = FrameEncoder::new(codec(id));
+    let encoder = FrameEncoder::new(codec(id));
     let starts = encoder.encode(keys, &mut Peaks::new(), &records, &frames, &Alone, &mut bytes);
     let starts = starts.unwrap_or_default();
     for &at in &starts {
@@ -68,7 +68,7 @@ fn make_frames(bencher: Bencher<'_, '_>, id: u8) {
     let events = events(BATCH);
     let records = records(&events);
     let frames: Vec<_> = records.chunks(PER_FRAME).map(input).collect();
-    let mut encoder = FrameEncoder::new(codec(id));
+    let encoder = FrameEncoder::new(codec(id));
     let (mut peaks, mut bytes) = (Peaks::new(), Vec::new());
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         bytes.clear();

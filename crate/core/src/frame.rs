@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::format::{self, EPOCH, FRAME_HEADER_LEN, FrameFlags, FrameHeader, Position};
 use crate::hash::{self, Hash, Keys, LeafHasher, Peaks, RecordRef, Subtrees};
 use crate::host::Executor;
+use crate::lender::Lender;
 use crate::planted::{Bug, planted};
 use crate::record::{self, Body, BodyError, Columns};
 
@@ -20,23 +21,21 @@ pub struct FrameInput<'a> {
     pub records: &'a [RecordRef<'a>],
 }
 
-/// Builds frames; keeps its buffers between calls.
+/// Builds frames.
 pub struct FrameEncoder {
     codec: &'static dyn Codec,
-    scratch: Scratch,
-    hashing: Hashing,
 }
 
 impl FrameEncoder {
     /// An encoder that tries `codec` on every body.
     pub fn new(codec: &'static dyn Codec) -> Self {
-        Self { codec, scratch: Scratch::default(), hashing: Hashing::default() }
+        Self { codec }
     }
 
     /// Appends `frames` to `out`, unstamped, and extends `peaks` by their records, which are `records`. Returns where
     /// each frame starts. `executor` lends a thread for compressing when there are many; this one hashes meanwhile.
     pub fn encode(
-        &mut self,
+        &self,
         keys: &Keys,
         peaks: &mut Peaks,
         records: &[RecordRef<'_>],
@@ -44,7 +43,6 @@ impl FrameEncoder {
         executor: &dyn Executor,
         out: &mut Vec<u8>,
     ) -> Result<Vec<usize>> {
-        let Self { codec, scratch, hashing } = self;
         // A little more than the payloads, so that it seldom grows.
         let payload_bytes: usize = records.iter().map(|record| record.payload.len()).sum();
         let mut raw = Buffer::with_capacity(payload_bytes + 4 * records.len() + frames.len());
@@ -56,17 +54,19 @@ impl FrameEncoder {
             bodies.push(start..raw.len());
         }
         let mut headers = Vec::with_capacity(frames.len());
-        let hash = || {
-            hashing.build(keys, peaks.size(), records);
-            headers.extend(frames.iter().map(|frame| hashing.header(keys, peaks, frame)));
-        };
-        let (raw, stored) = team::compress(*codec, raw, bodies.clone(), executor, scratch, hash);
+        let (raw, stored) = WORKSPACES.lend(|Workspace { scratch, hashing }| {
+            let hash = || {
+                hashing.build(keys, peaks.size(), records);
+                headers.extend(frames.iter().map(|frame| hashing.header(keys, peaks, frame)));
+            };
+            team::compress(self.codec, raw, bodies.clone(), executor, scratch, hash)
+        });
         let mut starts = Vec::with_capacity(frames.len());
         for ((mut header, range), stored) in headers.into_iter().zip(bodies).zip(stored) {
             starts.push(out.len());
             header.raw_len = range.len() as u32;
             match stored {
-                Some(stored) => put_frame(FrameHeader { codec: codec.id(), ..header }, &stored, out),
+                Some(stored) => put_frame(FrameHeader { codec: self.codec.id(), ..header }, &stored, out),
                 None => put_frame(header, &raw.bytes()[range], out),
             }
         }
@@ -74,7 +74,7 @@ impl FrameEncoder {
     }
 
     /// Appends a state frame to `out`, unstamped.
-    pub fn encode_state(&mut self, keys: &Keys, peaks: &Peaks, last_time: u64, closing: bool, out: &mut Vec<u8>) {
+    pub fn encode_state(&self, keys: &Keys, peaks: &Peaks, last_time: u64, closing: bool, out: &mut Vec<u8>) {
         let head = peaks.head(keys);
         let mut raw = Vec::new();
         put_state(peaks, last_time, &mut raw);
@@ -97,6 +97,15 @@ impl FrameEncoder {
         put_frame(header, &raw, out);
     }
 }
+
+/// What encoding needs besides its results. Lent, so that open logs which nobody writes to have none: 26 KiB each.
+#[derive(Default)]
+struct Workspace {
+    scratch: Scratch,
+    hashing: Hashing,
+}
+
+static WORKSPACES: Lender<Workspace> = Lender::new();
 
 /// The hashes of the frames that are being built.
 #[derive(Default)]

@@ -22,6 +22,7 @@ pub mod fuzzing;
 pub mod hash;
 pub mod host;
 pub mod inspect;
+mod lender;
 pub mod lock;
 pub mod log;
 pub mod options;
