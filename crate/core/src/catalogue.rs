@@ -216,6 +216,15 @@ impl Catalogue {
         Ok(())
     }
 
+    /// A segment was sealed: its index, which a growing log would pile up, stands in the file from now on. Whoever reads
+    /// there at this moment keeps what they have.
+    pub fn sealed(&self, number: u32) {
+        let mut slots = self.slots.lock();
+        let view = slots.slots.iter_mut().find(|slot| slot.number == number).and_then(|slot| slot.view.take());
+        drop(slots);
+        drop(view); // outside the lock: it may close a file
+    }
+
     /// More frames in the active segment.
     pub fn extend_active(&self, entries: &[IndexEntry], end: u64) {
         if let Some(view) = self.slots.lock().slots.last().and_then(|slot| slot.view.clone()) {

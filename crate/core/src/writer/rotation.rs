@@ -63,6 +63,7 @@ impl Sealable {
         let Segment { file, path, frame_key, number, .. } = &self.segment;
         let index = log.catalogue.whole_index(*number)?;
         sealing::seal(&**file, path, &log.keys, frame_key, &self.summary, &index)?;
+        log.catalogue.sealed(*number);
         Ok(())
     }
 }
