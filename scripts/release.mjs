@@ -25,7 +25,7 @@ const [command, argument] = process.argv.slice(2)
 const commands = { dry, versions, build, artifacts: place, pack, publish, 'set-version': () => setVersion(argument) }
 if (commands[command] === undefined) fail(`release: one of ${Object.keys(commands).join(', ')} is wanted`)
 // Publishing installs nothing: where npm believes this job, no other package has a say.
-if (command !== 'publish') ensurePrerequisites({ cargo: command === 'dry' || command === 'build' })
+if (command !== 'publish') ensurePrerequisites({ cargo: ['dry', 'build', 'pack'].includes(command) })
 await commands[command]()
 
 async function dry() {

@@ -8,6 +8,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { dirname, join } from 'node:path'
 import { binOf, npmCommand, root } from '../tools/run.mjs'
 import { read } from './addon.mjs'
+import { NOTICES, noticesOf } from './notices.mjs'
 import { manifest, readJson, targets } from './targets.mjs'
 
 const ROOT_BYTES_MAX = 300_000
@@ -23,7 +24,7 @@ export const packages = join(root, 'target', 'packages')
  */
 
 /**
- * A target's package: what is in npm/, the addon and the licences.
+ * A target's package: what is in npm/, the addon, the licences, and those of what is linked into it.
  *
  * @param {import('./targets.mjs').Target} target
  * @param {{ addon?: string, to?: string }} [from]
@@ -34,6 +35,7 @@ export function packPlatform(target, { addon = join(root, target.folder, target.
   cpSync(join(root, target.folder), stage, { recursive: true })
   cpSync(addon, join(stage, target.binary))
   for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(join(root, licence), join(stage, licence))
+  writeFileSync(join(stage, NOTICES), noticesOf(target))
   const packed = pack(stage, to)
   for (const file of readJson(`${target.folder}/package.json`).files) {
     if (!packed.files.includes(file)) throw new Error(`${target.package} would be published without ${file}`)
