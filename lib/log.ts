@@ -11,7 +11,7 @@ import type { NativeChunk, NativeDistribution, NativeError, NativeOpened, Native
 import {
   appendOptions,
   bag,
-  integer,
+  checkedOffset,
   milliseconds,
   optionalSignal,
   readOptions,
@@ -153,7 +153,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   }
 
   async get(offset: number): Promise<LogRecord<Out> | undefined> {
-    integer('offset', offset, 0)
+    checkedOffset('offset', offset)
     this.#assertOpen()
     if (offset < this.firstOffset) throw prunedError(offset, this.firstOffset)
     if (this.#readOnly && offset >= this.#writer.mark.size) await this.#refresh()

@@ -43,6 +43,22 @@ export function integer(name: string, value: unknown, least: number, most = Numb
   return value
 }
 
+/** An offset. Whoever has a time instead is told where to get one. */
+export function checkedOffset(name: string, value: unknown, must = 'a safe integer of at least 0'): number {
+  if (types.isDate(value)) {
+    throw invalid(
+      `${name} must be ${must}, got an instance of Date; await log.offsetAt(date) gives the offset of a time`,
+    )
+  }
+  if (typeof value !== 'number') throw invalidType(name, must, value)
+  return integer(name, value, 0)
+}
+
+function optionalOffset(options: Bag, name: string): number | undefined {
+  const value = options[name]
+  return value === undefined ? undefined : checkedOffset(name, value)
+}
+
 function optionalInteger(options: Bag, name: string, fallback: number, least: number, most?: number): number {
   const value = options[name]
   return value === undefined ? fallback : integer(name, value, least, most)
@@ -163,8 +179,7 @@ export function openOptions(given: unknown): Opening {
 
 /** `expectedOffset`, checked; `undefined` for none. */
 export function appendOptions(given: unknown): number | undefined {
-  const { expectedOffset } = bag(given, ['expectedOffset'])
-  return expectedOffset === undefined ? undefined : integer('expectedOffset', expectedOffset, 0)
+  return optionalOffset(bag(given, ['expectedOffset']), 'expectedOffset')
 }
 
 /** What a Reader works with; `to` stays open until the first pull. */
@@ -181,8 +196,8 @@ export interface Reading {
 export function readOptions(given: unknown): Reading {
   const options = bag(given, ['from', 'to', 'limit', 'reverse', 'verify', 'chunkBytes', 'signal'])
   return {
-    from: options.from === undefined ? undefined : integer('from', options.from, 0),
-    to: options.to === undefined ? undefined : integer('to', options.to, 0),
+    from: optionalOffset(options, 'from'),
+    to: optionalOffset(options, 'to'),
     limit: options.limit === Infinity ? Infinity : optionalInteger(options, 'limit', Infinity, 0),
     reverse: optionalBoolean(options, 'reverse', false),
     verify: optionalBoolean(options, 'verify', false),
@@ -196,8 +211,7 @@ export function tailOptions(given: unknown): { from: number | 'start' | 'end'; r
   const { from, signal } = bag(given, ['from', 'signal'])
   const reading = readOptions({ signal })
   if (from === undefined || from === 'start' || from === 'end') return { from: from ?? 'end', reading }
-  if (typeof from !== 'number') throw invalidType('from', "an offset, 'start' or 'end'", from)
-  return { from: integer('from', from, 0), reading }
+  return { from: checkedOffset('from', from, "an offset, 'start' or 'end'"), reading }
 }
 
 /** `verify`'s options; `secret` only for the one that takes a folder. */
@@ -205,7 +219,7 @@ export function verifyOptions(given: unknown, known: readonly string[]) {
   const options = bag(given, known)
   const onProgress = optionalFunction(options, 'onProgress')
   const native = {
-    from: options.from === undefined ? undefined : integer('from', options.from, 0),
+    from: optionalOffset(options, 'from'),
     expectHead: optionalHead(options),
     secret: optionalSecret(options),
     progress: onProgress !== undefined,

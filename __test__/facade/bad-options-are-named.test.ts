@@ -4,6 +4,9 @@ import { openWith } from '../../lib/open.js'
 import { FakeBinding } from '../support/fake-binding.js'
 import { errorOf, openFake } from '../support/fake-log.js'
 
+/** Where an offset is wanted and a time was given. */
+const DATE =
+  /^(from|to|offset) must be .*, got an instance of Date; await log\.offsetAt\(date\) gives the offset of a time$/
 const head = { id: 'a'.repeat(64), size: 1, hash: 'b'.repeat(64) }
 
 test.each<[any, 'TypeError' | 'RangeError', RegExp]>([
@@ -124,6 +127,12 @@ test.each<[string, (log: any) => Promise<unknown>, RegExp]>([
   ['read', async log => log.read({ reverse: 1 }), /reverse must be.*got 1/],
   ['read', async log => log.read({ chunkBytes: 0 }), /chunkBytes must be.*got 0/],
   ['read', async log => log.read({ start: 0 }), /unknown option "start"/],
+  ['read', async log => log.read({ from: new Date() }), DATE],
+  ['read', async log => log.read({ to: new Date() }), DATE],
+  ['tail', async log => log.tail({ from: new Date() }), DATE],
+  ['tail', async log => log.tail({ from: 'now' }), /^from must be an offset, 'start' or 'end', got "now"$/],
+  ['get', log => log.get(new Date()), DATE],
+  ['verify', log => log.verify({ from: new Date() }), DATE],
 ])('%s refuses bad arguments and the log goes on working (%#)', async (_, call, message) => {
   const { addon, log } = await openFake()
   const error = await errorOf(call(log))
