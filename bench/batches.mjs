@@ -1,3 +1,4 @@
+/** Batches of events into a store: measured, or to have something to read. */
 import { performance } from 'node:perf_hooks'
 import { watchDelay } from './delay.mjs'
 import { mainThreadNanos } from './system.mjs'
@@ -32,5 +33,20 @@ export async function appendBatches({ appendBatch, log }, events, { batches, siz
     value: records / seconds,
     records,
     extra: late === undefined ? extra : { ...extra, 'event loop p99 ms': late },
+  }
+}
+
+/**
+ * Fills a log with `records` of `values`, over and over, before a workload that reads.
+ *
+ * @template T
+ * @param {{ appendBatch(values: T[]): Promise<unknown> }} log
+ * @param {T[]} values
+ * @param {number} records
+ */
+export async function fill(log, values, records) {
+  for (let start = 0; start < records; start += 4_000) {
+    const length = Math.min(4_000, records - start)
+    await log.appendBatch(Array.from({ length }, (_, index) => values[(start + index) % values.length]))
   }
 }

@@ -1,5 +1,6 @@
 /** Batches one after the other, each awaited: what a consumer that must acknowledge does. */
 import { appendBatches } from '../batches.mjs'
+import { ratio } from '../goals.mjs'
 
 /** @type {import('../types.d.ts').Workload} */
 export default {
@@ -8,15 +9,7 @@ export default {
   better: 'higher',
   sides: ['varve', 'lmdb', 'fs', 'better-sqlite3', 'classic-level'],
   baseline: 'lmdb',
-  goals: [
-    {
-      what: 'varve / lmdb',
-      of: ['varve', 'lmdb'],
-      value: ({ varve, lmdb }) => varve.value / lmdb.value,
-      unit: '×',
-      min: 2.5,
-    },
-  ],
+  goals: [ratio('varve / lmdb', ['varve', 'lmdb'], { min: 2.5 })],
   plan: quick => ({ rounds: quick ? 4 : 12, batches: quick ? 15 : 40, size: 1_000, inFlight: 1 }),
   round: ({ store, events, plan }) => appendBatches(store, events, { batches: plan.batches, size: 1_000, inFlight: 1 }),
 }

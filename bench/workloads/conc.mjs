@@ -1,6 +1,7 @@
 /** A thousand writers, each awaiting its own append: a server under load. Group commit decides. */
 import { performance } from 'node:perf_hooks'
 import { watchDelay } from '../delay.mjs'
+import { delayGoal, ratio } from '../goals.mjs'
 import { mainThreadNanos } from '../system.mjs'
 
 /** @type {import('../types.d.ts').Workload} */
@@ -12,13 +13,7 @@ export default {
   sides: ['varve', 'lmdb', 'classic-level', 'promise'],
   baseline: 'lmdb',
   goals: [
-    {
-      what: 'varve / lmdb',
-      of: ['varve', 'lmdb'],
-      value: ({ varve, lmdb }) => varve.value / lmdb.value,
-      unit: '×',
-      min: 2.5,
-    },
+    ratio('varve / lmdb', ['varve', 'lmdb'], { min: 2.5 }),
     {
       what: 'main thread of varve / of promises made and resolved',
       of: ['varve', 'promise'],
@@ -26,13 +21,7 @@ export default {
       unit: '×',
       max: 3,
     },
-    {
-      what: 'event loop delay p99',
-      of: ['varve'],
-      value: ({ varve }) => varve.extra?.['event loop p99 ms'] ?? Number.NaN,
-      unit: 'ms',
-      max: 2,
-    },
+    delayGoal('varve'),
   ],
   plan: quick => ({ rounds: quick ? 3 : 12, writers: 1_000, appends: quick ? 60 : 200 }),
 

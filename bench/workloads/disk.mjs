@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { figure } from '../goals.mjs'
 
 const SIZE = 4_000
 
@@ -14,7 +15,7 @@ export default {
   better: 'lower',
   sides: ['varve', 'varve-none', 'lmdb', 'fs', 'better-sqlite3', 'classic-level'],
   baseline: 'lmdb',
-  goals: [{ what: 'varve', of: ['varve'], value: ({ varve }) => varve.value, unit: 'bytes a payload byte', max: 0.35 }],
+  goals: [figure('varve', 'varve', 'bytes a payload byte', { max: 0.35 })],
   plan: quick => ({ rounds: 1, warmUp: 0, events: quick ? 100_000 : 400_000 }),
 
   async round({ store, events, dir, side, plan }) {

@@ -1,5 +1,7 @@
 /** Random records by their offset, 100 in flight, on a warm log; lmdb reads from its map without waiting. */
 import { performance } from 'node:perf_hooks'
+import { fill } from '../batches.mjs'
+import { figure } from '../goals.mjs'
 
 const IN_FLIGHT = 100
 
@@ -10,7 +12,7 @@ export default {
   better: 'higher',
   sides: ['varve', 'lmdb', 'better-sqlite3', 'classic-level'],
   baseline: 'lmdb',
-  goals: [{ what: 'varve', of: ['varve'], value: ({ varve }) => varve.value, unit: 'gets/s', min: 200_000 }],
+  goals: [figure('varve', 'varve', 'gets/s', { min: 200_000 })],
   plan: quick => ({
     rounds: quick ? 3 : 8,
     warmUp: 1,
@@ -19,9 +21,7 @@ export default {
   }),
 
   async prepare({ store, events, plan }) {
-    for (let start = 0; start < plan.records; start += 4_000) {
-      await store.appendBatch(Array.from({ length: 4_000 }, (_, index) => events[(start + index) % events.length]))
-    }
+    await fill(store, events, plan.records)
     return {}
   },
 

@@ -5,6 +5,7 @@
  */
 import { performance } from 'node:perf_hooks'
 import { watchDelay } from '../delay.mjs'
+import { delayGoal, figure } from '../goals.mjs'
 import { residentBytes } from '../system.mjs'
 
 const SIZE = 4_000
@@ -26,27 +27,15 @@ export default {
       unit: '×',
       min: 1,
     },
-    {
-      what: 'resident memory',
-      of: ['varve-none'],
-      value: ({ 'varve-none': varve }) => varve.extra?.['RSS MB'] ?? Number.NaN,
-      unit: 'MB',
-      max: 150,
-    },
-    {
-      what: 'resident memory / that of the first half gigabyte',
-      of: ['varve-none'],
-      value: ({ 'varve-none': varve }) => varve.extra?.['RSS × of the first round'] ?? Number.NaN,
-      unit: '×',
-      max: 1.1,
-    },
-    {
-      what: 'event loop delay p99',
-      of: ['varve-none'],
-      value: ({ 'varve-none': varve }) => varve.extra?.['event loop p99 ms'] ?? Number.NaN,
-      unit: 'ms',
-      max: 2,
-    },
+    figure('resident memory', 'varve-none', 'MB', { max: 150 }, 'RSS MB'),
+    figure(
+      'resident memory / that of the first half gigabyte',
+      'varve-none',
+      '×',
+      { max: 1.1 },
+      'RSS × of the first round',
+    ),
+    delayGoal('varve-none'),
   ],
   // A round is half a gigabyte for varve and the device, and a fifth of that for lmdb.
   plan: quick => ({ rounds: quick ? 2 : 21, warmUp: 1, batches: quick ? 100 : 500 }),

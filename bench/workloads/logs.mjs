@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
+import { figure, ratio } from '../goals.mjs'
 import { quantile } from '../statistics.mjs'
 import { residentBytes, threads } from '../system.mjs'
 
@@ -25,34 +26,10 @@ export default {
   sides: ['varve', 'threads'],
   baseline: 'threads',
   goals: [
-    {
-      what: 'varve / threads that write and sync',
-      of: ['varve', 'threads'],
-      value: ({ varve, threads }) => varve.value / threads.value,
-      unit: '×',
-      min: 0.7,
-    },
-    {
-      what: "the slowest log's p99 / the median log's",
-      of: ['varve'],
-      value: ({ varve }) => varve.extra?.['slowest log p99 ×'] ?? Number.NaN,
-      unit: '×',
-      max: 5,
-    },
-    {
-      what: 'engine threads',
-      of: ['varve'],
-      value: ({ varve }) => varve.extra?.['engine threads'] ?? Number.NaN,
-      unit: '(cores + 4)',
-      max: availableParallelism() + 4,
-    },
-    {
-      what: 'memory of an idle log',
-      of: ['varve'],
-      value: ({ varve }) => varve.extra?.['KiB a log, used and idle'] ?? Number.NaN,
-      unit: 'KiB',
-      max: 64,
-    },
+    ratio('varve / threads that write and sync', ['varve', 'threads'], { min: 0.7 }),
+    figure("the slowest log's p99 / the median log's", 'varve', '×', { max: 5 }, 'slowest log p99 ×'),
+    figure('engine threads', 'varve', '(cores + 4)', { max: availableParallelism() + 4 }, 'engine threads'),
+    figure('memory of an idle log', 'varve', 'KiB', { max: 64 }, 'KiB a log, used and idle'),
   ],
   plan: quick => ({ rounds: quick ? 2 : 5, warmUp: 1, logs: quick ? 200 : 1_000, appends: quick ? 20 : 25 }),
 

@@ -1,5 +1,6 @@
 /** Large batches with four in flight: what an importer or a busy outbox does. */
 import { appendBatches } from '../batches.mjs'
+import { delayGoal, ratio } from '../goals.mjs'
 
 const SIZE = 4_000
 
@@ -12,34 +13,10 @@ export default {
   sides: ['varve', 'varve-none', 'lmdb', 'lz4'],
   baseline: 'lmdb',
   goals: [
-    {
-      what: 'varve / lmdb',
-      of: ['varve', 'lmdb'],
-      value: ({ varve, lmdb }) => varve.value / lmdb.value,
-      unit: '×',
-      min: 2.2,
-    },
-    {
-      what: "varve / one core's lz4_flex",
-      of: ['varve', 'lz4'],
-      value: ({ varve, lz4 }) => varve.value / lz4.value,
-      unit: '×',
-      min: 0.9,
-    },
-    {
-      what: 'event loop delay p99',
-      of: ['varve'],
-      value: ({ varve }) => varve.extra?.['event loop p99 ms'] ?? Number.NaN,
-      unit: 'ms',
-      max: 2,
-    },
-    {
-      what: 'event loop delay p99, no compression',
-      of: ['varve-none'],
-      value: ({ 'varve-none': varve }) => varve.extra?.['event loop p99 ms'] ?? Number.NaN,
-      unit: 'ms',
-      max: 2,
-    },
+    ratio('varve / lmdb', ['varve', 'lmdb'], { min: 2.2 }),
+    ratio("varve / one core's lz4_flex", ['varve', 'lz4'], { min: 0.9 }),
+    delayGoal('varve'),
+    delayGoal('varve-none', ', no compression'),
   ],
   plan: quick => ({ rounds: quick ? 4 : 12, batches: quick ? 15 : 60 }),
   round({ store, events, plan: { batches } }) {

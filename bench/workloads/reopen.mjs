@@ -6,6 +6,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { figure, ratio } from '../goals.mjs'
 
 const SIZE = 4_000
 const KILLED = 'after a kill ms'
@@ -19,27 +20,9 @@ export default {
   baseline: 'varve-none@1',
   spawns: true,
   goals: [
-    {
-      what: '10 GB, closed',
-      of: ['varve-none@10'],
-      value: rounds => rounds['varve-none@10'].value,
-      unit: 'ms',
-      max: 50,
-    },
-    {
-      what: '10 GB, killed',
-      of: ['varve-none@10'],
-      value: rounds => killed(rounds['varve-none@10']),
-      unit: 'ms',
-      max: 300,
-    },
-    {
-      what: '10 GB / 1 GB, closed',
-      of: ['varve-none@10', 'varve-none@1'],
-      value: rounds => rounds['varve-none@10'].value / rounds['varve-none@1'].value,
-      unit: '×',
-      max: 1.3,
-    },
+    figure('10 GB, closed', 'varve-none@10', 'ms', { max: 50 }),
+    figure('10 GB, killed', 'varve-none@10', 'ms', { max: 300 }, KILLED),
+    ratio('10 GB / 1 GB, closed', ['varve-none@10', 'varve-none@1'], { max: 1.3 }),
     {
       what: '10 GB / 1 GB, killed',
       of: ['varve-none@10', 'varve-none@1'],

@@ -1,5 +1,7 @@
 /** Everything from the first record to the last, touching the bytes of each payload; files are in the page cache. */
 import { performance } from 'node:perf_hooks'
+import { fill } from '../batches.mjs'
+import { ratio } from '../goals.mjs'
 
 /** @type {import('../types.d.ts').Workload} */
 export default {
@@ -10,28 +12,13 @@ export default {
   sides: ['varve', 'varve-each', 'lmdb', 'better-sqlite3', 'classic-level'],
   baseline: 'lmdb',
   goals: [
-    {
-      what: 'varve in chunks / lmdb',
-      of: ['varve', 'lmdb'],
-      value: ({ varve, lmdb }) => varve.value / lmdb.value,
-      unit: '×',
-      min: 5,
-    },
-    {
-      what: 'varve one by one / lmdb',
-      of: ['varve-each', 'lmdb'],
-      value: ({ 'varve-each': varve, lmdb }) => varve.value / lmdb.value,
-      unit: '×',
-      min: 2,
-    },
+    ratio('varve in chunks / lmdb', ['varve', 'lmdb'], { min: 5 }),
+    ratio('varve one by one / lmdb', ['varve-each', 'lmdb'], { min: 2 }),
   ],
   plan: quick => ({ rounds: quick ? 4 : 12, records: quick ? 40_000 : 200_000 }),
 
   async prepare({ store, events, plan }) {
-    for (let start = 0; start < plan.records; start += 4_000) {
-      const count = Math.min(4_000, plan.records - start)
-      await store.appendBatch(Array.from({ length: count }, (_, index) => events[(start + index) % events.length]))
-    }
+    await fill(store, events, plan.records)
     return {}
   },
 

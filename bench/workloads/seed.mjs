@@ -3,6 +3,7 @@
  * from Node: the same events in batches of 4,000. Its `append_batch_pipelined` takes one batch at a time.
  */
 import { appendBatches } from '../batches.mjs'
+import { ratio } from '../goals.mjs'
 
 const SIZE = 4_000
 
@@ -13,15 +14,7 @@ export default {
   better: 'higher',
   sides: ['varve', 'varve-none', 'seed'],
   baseline: 'seed',
-  goals: [
-    {
-      what: 'varve / seed',
-      of: ['varve', 'seed'],
-      value: ({ varve, seed }) => varve.value / seed.value,
-      unit: '×',
-      min: 6,
-    },
-  ],
+  goals: [ratio('varve / seed', ['varve', 'seed'], { min: 6 })],
   plan: quick => ({ rounds: quick ? 3 : 8, batches: quick ? 15 : 40 }),
   round({ store, events, dir, round, plan: { batches } }) {
     if (store.run) return store.run('seed', { dir: `${dir}/${round}`, size: SIZE, batches })

@@ -1,5 +1,6 @@
 /** One record at a time, each awaited: what a request handler feels. */
 import { performance } from 'node:perf_hooks'
+import { ratio } from '../goals.mjs'
 import { quantile } from '../statistics.mjs'
 
 /** @type {import('../types.d.ts').Workload} */
@@ -12,20 +13,8 @@ export default {
   sides: ['varve', 'floor', 'floor-filled', 'round-trip', 'better-sqlite3', 'fs', 'lmdb', 'classic-level'],
   baseline: 'floor',
   goals: [
-    {
-      what: 'varve / floor',
-      of: ['varve', 'floor'],
-      value: ({ varve, floor }) => varve.value / floor.value,
-      unit: '×',
-      max: 0.85,
-    },
-    {
-      what: 'varve / better-sqlite3',
-      of: ['varve', 'better-sqlite3'],
-      value: ({ varve, 'better-sqlite3': sqlite }) => varve.value / sqlite.value,
-      unit: '×',
-      max: 1.2,
-    },
+    ratio('varve / floor', ['varve', 'floor'], { max: 0.85 }),
+    ratio('varve / better-sqlite3', ['varve', 'better-sqlite3'], { max: 1.2 }),
     {
       what: 'varve / (floor-filled + 1.3 × round-trip)',
       of: ['varve', 'floor-filled', 'round-trip'],
