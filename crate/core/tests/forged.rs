@@ -12,9 +12,12 @@ use varve_core::format::{
     SegmentHeader,
 };
 use varve_core::hash::{self, Keys, LeafHasher, RecordRef};
+use varve_core::host::Host;
 use varve_core::log::{Listener, Log};
 use varve_core::options::{Compression, Options};
+use varve_core::pool::Pool;
 use varve_core::reader::ReadRequest;
+use varve_core::salvage::salvage;
 use varve_core::simulation::SimWorld;
 use varve_core::writer::Head;
 
@@ -110,14 +113,15 @@ fn a_head_that_the_records_do_not_give_is_refused_though_it_is_sealed() {
     assert!(world.disk.read_file(&segment(1)).unwrap() == forge.bytes);
 }
 
-#[test]
-fn frames_inside_of_a_payload_attest_nothing() {
-    let world = SimWorld::new(2);
+/// A group torn by a power loss, whose payload says in header after header that everything up to far behind it was
+/// durable. `key_of` is the key that those headers are made with. Also tells where the group starts.
+fn torn_group_with_imitations(seed: u64, key_of: impl Fn(&Forge) -> [u8; 32]) -> (SimWorld, u64) {
+    let world = SimWorld::new(seed);
     let log = open(&world);
     append(&world, &log, b"durable");
     world.executor.run_all();
-    let torn_at = FRAMES_START + Forge::new(&world, 1).frame(FRAMES_START).frame_len();
-    // Header for header it says: everything up to here was durable. Only the key is not the segment's.
+    let forge = Forge::new(&world, 1);
+    let torn_at = FRAMES_START + forge.frame(FRAMES_START).frame_len();
     let imitation = FrameHeader {
         codec: 0,
         flags: FrameFlags(FrameFlags::FIRST | FrameFlags::LAST),
@@ -137,7 +141,7 @@ fn frames_inside_of_a_payload_attest_nothing() {
     let starts = torn_at + FRAME_HEADER_LEN as u64 + 1 + 3;
     let first = (starts.next_multiple_of(64) - starts) as usize;
     for at in (first..payload.len() - FRAME_HEADER_LEN).step_by(128) {
-        let header = imitation.encode(&[9; 32], starts + at as u64);
+        let header = imitation.encode(&key_of(&forge), starts + at as u64);
         payload[at..at + FRAME_HEADER_LEN].copy_from_slice(&header);
     }
     // The machine dies before the sync, and of the record only its frame's header is lost.
@@ -150,11 +154,32 @@ fn frames_inside_of_a_payload_attest_nothing() {
     let torn = sectors.iter().find(|s| s.path == segment(1) && s.sector == torn_at / 512).expect("not synced");
     choice.sectors.insert((torn.file, torn.sector), SectorFate::Old);
     drop(log);
-    let world = world.crash_with(&choice);
+    (world.crash_with(&choice), torn_at)
+}
+
+#[test]
+fn frames_inside_of_a_payload_attest_nothing() {
+    let (world, torn_at) = torn_group_with_imitations(2, |_| [9; 32]);
     let log = open(&world);
     assert_eq!(log.head().size, 1);
     let cut = log.cut().expect("the torn record is cut");
     assert_eq!(cut.position, torn_at);
+}
+
+/// Who reads the folder has the segment's key, and who also chooses payloads can foresee their place: docs/DURABILITY.md
+/// says what that costs.
+#[test]
+fn frames_made_for_their_place_in_a_payload_have_a_torn_group_refused_and_lose_nothing() {
+    let (world, torn_at) = torn_group_with_imitations(4, |forge| forge.key);
+    let before = world.disk.read_file(&segment(1)).unwrap();
+    match try_open(&world).err().expect("refused") {
+        Error::Corrupt(damage) => assert_eq!(damage.position, Some(torn_at)),
+        other => panic!("{other}"),
+    }
+    assert!(world.disk.read_file(&segment(1)).unwrap() == before);
+    let host = Host { executor: Pool::global(), ..world.host() };
+    let copied = salvage(&host, Path::new(DIR), Path::new("/copy"), None, &|_, _| true).unwrap();
+    assert_eq!(copied.records, 1);
 }
 
 #[test]
