@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
@@ -6,7 +7,7 @@ import { onTestFinished } from 'vitest'
 export const VARVE = join(__dirname, '..', '..', 'dist', 'bin', 'varve.js')
 
 export interface Run {
-  code: number | null
+  code: number
   stdout: string
   stderr: string
 }
@@ -33,12 +34,14 @@ export function varve(args: readonly string[], options: RunOptions = {}): Promis
   return ended(child)
 }
 
-/** What it wrote, once it has ended. */
+/** What it wrote and its exit code as a shell tells it, once it has ended: 128 + the number of a signal that ended it. */
 export function ended(child: ChildProcess): Promise<Run> {
   let [stdout, stderr] = ['', '']
   child.stdout!.setEncoding('utf8').on('data', text => (stdout += text))
   child.stderr!.setEncoding('utf8').on('data', text => (stderr += text))
-  return new Promise(resolve => child.on('close', code => resolve({ code, stdout, stderr })))
+  return new Promise(resolve => {
+    child.on('close', (code, signal) => resolve({ code: code ?? 128 + constants.signals[signal!], stdout, stderr }))
+  })
 }
 
 /** Lines of output as JSON. */
