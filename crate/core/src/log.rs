@@ -1,7 +1,7 @@
 //! An open log: what its writer, its readers and its owner share.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -49,15 +49,16 @@ pub struct Shared {
     /// Who is told.
     pub listener: Arc<dyn Listener>,
     end: Mutex<End>,
+    /// Set under the lock of `end`; read without it, because each submission asks.
+    failure: OnceLock<Arc<Error>>,
     writer: Option<Writer>,
     follower: Option<Mutex<crate::follow::Follower>>,
 }
 
-/// The end that readers see, and why it moves no more.
+/// The end that readers see.
 struct End {
     head: Head,
     last_time: u64,
-    failure: Option<Arc<Error>>,
 }
 
 impl Shared {
@@ -73,7 +74,7 @@ impl Shared {
 
     /// What stopped the log.
     pub fn failure(&self) -> Option<Arc<Error>> {
-        self.end.lock().failure.clone()
+        self.failure.get().cloned()
     }
 
     /// The pipeline; none in a log that is open for reading only.
@@ -92,7 +93,7 @@ impl Shared {
     /// Moves the durable end; false when the log was stopped before.
     pub fn advance(&self, head: Head, last_time: u64) -> bool {
         let mut end = self.end.lock();
-        if end.failure.is_some() {
+        if self.failure.get().is_some() {
             return false;
         }
         end.head = head;
@@ -106,12 +107,11 @@ impl Shared {
 
     /// Stops the log; gives the failure that stopped it first.
     pub fn poison(&self, error: Error) -> Arc<Error> {
-        let mut end = self.end.lock();
-        if let Some(first) = &end.failure {
+        let _end = self.end.lock();
+        if let Some(first) = self.failure.get() {
             return Arc::clone(first);
         }
-        let first = Arc::new(error);
-        end.failure = Some(Arc::clone(&first));
+        let first = Arc::clone(self.failure.get_or_init(|| Arc::new(error)));
         self.listener.failed(&first);
         first
     }
@@ -168,7 +168,7 @@ impl Log {
         let Recovered { keys, encoding, first_offset, numbers, active, chain, spare, cut } = recovered;
         let keys = Arc::new(keys);
         let head = Head { size: chain.replay.peaks.size(), hash: chain.replay.peaks.head(&keys) };
-        let end = End { head, last_time: chain.replay.last_time, failure: None };
+        let end = End { head, last_time: chain.replay.last_time };
         let catalogue = Catalogue::new(&host.disk, &dir, &keys, &numbers, &active, &chain)?;
         let writer = match lock {
             Some(lock) => Some(Writer::new(&host, &dir, &options, Start { lock, active, chain: &chain, head, spare })?),
@@ -188,6 +188,7 @@ impl Log {
             cache,
             listener,
             end: Mutex::new(end),
+            failure: OnceLock::new(),
             writer,
             follower,
         };

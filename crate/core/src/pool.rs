@@ -2,7 +2,8 @@
 //!
 //! Invariant: reading and background work together never occupy the last two threads, so that a sync always finds
 //! one, and neither does the pipeline work for one device, so that one slow disk cannot take all. A lone job costs one
-//! wake-up: the spawner takes one sleeping worker off a stack and signals it alone, nobody spins. There is no timer thread: of the idle workers one, the *keeper*, sleeps until the nearest deadline.
+//! wake-up: the spawner takes one sleeping worker off a stack and signals it alone; none, where a worker still waits awake
+//! (spin.rs). There is no timer thread: of the idle workers one, the *keeper*, sleeps until the nearest deadline.
 
 use std::collections::{BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +14,9 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::host::{Class, Executor, Job};
 
+use spin::{Call, Gap};
+
+mod spin;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +36,10 @@ pub struct Pool {
 
 struct Shared {
     threads_max: usize,
+    /// Workers may wait awake: they do not take the only core by it.
+    may_spin: bool,
+    /// For the one that does.
+    call: Call,
     state: Mutex<State>,
 }
 
@@ -44,6 +52,7 @@ struct State {
     delayed: BinaryHeap<Delayed>,
     /// Breaks ties between equal deadlines: first come, first served.
     delayed_count: u64,
+    running: usize,
     running_read: usize,
     running_background: usize,
     /// Threads that exist or are being created.
@@ -56,6 +65,9 @@ struct State {
     idle: Vec<Arc<Condvar>>,
     /// The idle worker that sleeps until the nearest deadline; not in `idle`.
     keeper: Option<Arc<Condvar>>,
+    /// A worker waits awake; it is counted in `waking`.
+    spinning: bool,
+    gap: Gap,
     closed: bool,
 }
 
@@ -77,21 +89,33 @@ impl Pool {
     /// The pool of this process: cores + 4 threads at most, none before the first job.
     pub fn global() -> Arc<Self> {
         static GLOBAL: OnceLock<Arc<Pool>> = OnceLock::new();
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Arc::clone(GLOBAL.get_or_init(|| Arc::new(Self::new(cores() + 4))))
     }
 
     /// A pool of its own with at most `threads` threads, at least 4.
     pub fn new(threads: usize) -> Self {
-        let shared = Shared { threads_max: threads.max(THREADS_MIN), state: Mutex::default() };
+        let shared = Shared {
+            threads_max: threads.max(THREADS_MIN),
+            may_spin: cores() > 1,
+            call: Call::default(),
+            state: Mutex::default(),
+        };
         Self { shared: Arc::new(shared) }
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 impl Executor for Pool {
     fn spawn(&self, class: Class, job: Job) {
         let mut state = self.shared.state.lock();
         state.enqueue(class, job);
+        state.gap.end(Instant::now);
+        if state.spinning {
+            self.shared.call.call();
+        }
         self.shared.call_workers(state);
     }
 
@@ -175,6 +199,12 @@ impl State {
     }
 
     fn next_job(&mut self, threads_max: usize) -> Option<(Class, Job)> {
+        let next = self.choose(threads_max);
+        self.running += usize::from(next.is_some());
+        next
+    }
+
+    fn choose(&mut self, threads_max: usize) -> Option<(Class, Job)> {
         self.queue_due();
         // Devices take turns.
         if let Some(at) = self.lanes.iter().position(|lane| !lane.queue.is_empty() && lane.allowance(threads_max) > 0)
@@ -202,6 +232,7 @@ impl State {
     }
 
     fn finished(&mut self, class: Class) {
+        self.running -= 1;
         match class {
             Class::Pipeline { device } => {
                 let lane = self.lane(device);
@@ -276,11 +307,32 @@ impl Shared {
                 }
                 state = self.state.lock();
                 state.finished(class);
+            } else if self.spin(&mut state) {
+                // Looks again.
             } else if state.closed || !self.sleep(&mut state, &signal) {
                 state.workers -= 1;
                 return;
             }
         }
+    }
+
+    /// Waits awake for work, where that may be worth it. False: it is not.
+    fn spin(&self, state: &mut MutexGuard<'_, State>) -> bool {
+        if state.running > 0 {
+            return false;
+        }
+        let now = Instant::now();
+        state.gap.begin(now);
+        if !self.may_spin || state.spinning || state.closed || !state.gap.may_be_short(now) {
+            return false;
+        }
+        state.spinning = true;
+        state.waking += 1;
+        self.call.reset();
+        MutexGuard::unlocked(state, || self.call.wait());
+        state.waking -= 1;
+        state.spinning = false;
+        true
     }
 
     /// Waits to be called, or as the keeper for the nearest deadline. False: waited in vain, leave.

@@ -10,7 +10,7 @@ use napi::bindgen_prelude::{Function, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status};
 use napi_derive::napi;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use varve_core::disk::file::FileDisk;
 use varve_core::host::{Host, SystemClock, SystemEntropy};
 use varve_core::pool::Pool;
@@ -36,14 +36,16 @@ pub struct Environment {
     /// Disk, threads, clock.
     pub host: Host,
     inbox: Mutex<Inbox>,
+    /// None once the environment ends. Whoever calls it holds the lock shared, so it is released only in between.
+    wake: RwLock<Option<Wake>>,
 }
 
 struct Inbox {
     queue: Queue,
     /// The wake-up is on its way: JS will drain.
     woken: bool,
-    /// None once the environment ends: then nothing is queued any more.
-    wake: Option<Arc<Wake>>,
+    /// The environment ends: nothing is queued any more.
+    ended: bool,
 }
 
 thread_local! {
@@ -69,13 +71,16 @@ impl Environment {
     /// Queues an event, and wakes JS unless it is awake already. Any thread.
     pub fn push(&self, event: Event) {
         let mut inbox = self.inbox.lock();
-        let Some(wake) = &inbox.wake else { return };
-        if !inbox.woken {
-            // Under the lock, so that the function is not released meanwhile. It neither waits nor runs JS.
+        if inbox.ended {
+            return;
+        }
+        inbox.queue.push(event);
+        let woken = std::mem::replace(&mut inbox.woken, true);
+        // Free again before JS wakes: a kernel likes to run it at once, on this very core.
+        drop(inbox);
+        if !woken && let Some(wake) = &*self.wake.read() {
             wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
-        inbox.woken = true;
-        inbox.queue.push(event);
     }
 
     fn take_events(&self) -> Vec<Event> {
@@ -87,11 +92,12 @@ impl Environment {
     /// The environment ends: its JS is gone, its logs are flushed and closed.
     fn end(&self) {
         let mut inbox = self.inbox.lock();
-        let wake = inbox.wake.take();
+        inbox.ended = true;
         let dropped = inbox.queue.take();
         drop(inbox);
+        drop(dropped);
         // Released on its own thread, before Node finalizes it.
-        drop((wake, dropped));
+        self.wake.write().take();
         self.requests.cancel_all();
         self.logs.end(END_TIMEOUT);
     }
@@ -110,12 +116,13 @@ pub fn connect(env: Env, on_events: Function<'_, (), ()>) -> Result<()> {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
-    let inbox = Inbox { queue: Queue::default(), woken: false, wake: Some(Arc::new(wake)) };
+    let inbox = Inbox { queue: Queue::default(), woken: false, ended: false };
     let environment = Arc::new(Environment {
         logs: Arc::new(Logs::default()),
         requests: Requests::default(),
         host,
         inbox: Mutex::new(inbox),
+        wake: RwLock::new(Some(wake)),
     });
     let key = env.raw() as usize;
     ENVIRONMENTS.with_borrow_mut(|all| all.push((key, environment)));
@@ -146,6 +153,8 @@ pub fn drain(env: &Env) -> Result<Vec<Object<'_>>> {
 /// Keeps the process alive exactly while the facade waits for something.
 #[napi(catch_unwind)]
 pub fn hold(env: &Env, keep_alive: bool) -> Result<()> {
-    let wake = Environment::with(env, |environment| environment.inbox.lock().wake.clone())?;
-    wake.map_or(Ok(()), |wake| raw::hold(env, &wake, keep_alive))
+    Environment::with(env, |environment| match &*environment.wake.read() {
+        Some(wake) => raw::hold(env, wake, keep_alive),
+        None => Ok(()),
+    })?
 }
