@@ -27,6 +27,10 @@ pub enum Class {
 pub trait Executor: Send + Sync {
     /// Runs `job` soon.
     fn spawn(&self, class: Class, job: Job);
+    /// Runs `job` soon, on another processor than the caller's where that is possible: the caller goes on meanwhile.
+    fn spawn_beside(&self, class: Class, job: Job) {
+        self.spawn(class, job);
+    }
     /// Runs `job` after about `delay`. The simulated executor may run it at any later moment.
     fn spawn_after(&self, delay: Duration, class: Class, job: Job);
 }

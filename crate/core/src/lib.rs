@@ -26,6 +26,7 @@ mod lender;
 pub mod lock;
 pub mod log;
 pub mod options;
+mod place;
 mod planted;
 pub mod pool;
 pub mod reader;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::host::{Class, Executor, Job};
+use crate::place::Place;
 
 use spin::{Call, Gap};
 
@@ -62,13 +63,19 @@ struct State {
     waking: usize,
     /// Sleeping workers, newest last: the last one is woken first, because its caches are warm and because so the
     /// others stay unused long enough to leave.
-    idle: Vec<Arc<Condvar>>,
+    idle: Vec<Arc<Worker>>,
     /// The idle worker that sleeps until the nearest deadline; not in `idle`.
-    keeper: Option<Arc<Condvar>>,
+    keeper: Option<Arc<Worker>>,
     /// A worker waits awake; it is counted in `waking`.
     spinning: bool,
     gap: Gap,
     closed: bool,
+}
+
+/// How a sleeping worker is reached.
+struct Worker {
+    signal: Condvar,
+    place: Place,
 }
 
 /// Pipeline work for one device.
@@ -110,13 +117,11 @@ fn cores() -> usize {
 
 impl Executor for Pool {
     fn spawn(&self, class: Class, job: Job) {
-        let mut state = self.shared.state.lock();
-        state.enqueue(class, job);
-        state.gap.end(Instant::now);
-        if state.spinning {
-            self.shared.call.call();
-        }
-        self.shared.call_workers(state);
+        self.shared.enqueue(class, job, false);
+    }
+
+    fn spawn_beside(&self, class: Class, job: Job) {
+        self.shared.enqueue(class, job, true);
     }
 
     fn spawn_after(&self, delay: Duration, class: Class, job: Job) {
@@ -130,9 +135,9 @@ impl Executor for Pool {
         state.delayed.push(Delayed { at, order, class, job });
         if nearest && let Some(keeper) = &state.keeper {
             // Stays the keeper, but has to set its alarm earlier.
-            keeper.notify_one();
+            keeper.signal.notify_one();
         }
-        self.shared.call_workers(state);
+        self.shared.call_workers(state, false);
     }
 }
 
@@ -145,7 +150,7 @@ impl Drop for Pool {
         let keeper = state.keeper.take();
         for worker in sleeping.iter().chain(&keeper) {
             state.waking += 1;
-            worker.notify_one();
+            worker.signal.notify_one();
         }
         drop(state);
         // Outside the lock: what the jobs captured may itself use a pool when it is dropped.
@@ -255,8 +260,19 @@ impl Lane {
 }
 
 impl Shared {
-    /// Wakes or creates as many workers as have something to do and are not on their way already.
-    fn call_workers(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    fn enqueue(self: &Arc<Self>, class: Class, job: Job, beside: bool) {
+        let mut state = self.state.lock();
+        state.enqueue(class, job);
+        state.gap.end(Instant::now);
+        if state.spinning {
+            self.call.call();
+        }
+        self.call_workers(state, beside);
+    }
+
+    /// Wakes or creates as many workers as have something to do and are not on their way already; `beside` the caller,
+    /// which goes on.
+    fn call_workers(self: &Arc<Self>, mut state: MutexGuard<'_, State>, beside: bool) {
         let mut woken = None;
         let mut created = 0;
         while state.demand(self.threads_max) > state.waking {
@@ -264,7 +280,7 @@ impl Shared {
                 state.waking += 1;
                 // The usual, lone one is signalled after the lock is free, so that it does not wake up to wait.
                 if let Some(earlier) = woken.replace(worker) {
-                    earlier.notify_one();
+                    earlier.signal.notify_one();
                 }
             } else if state.workers < self.threads_max {
                 state.workers += 1;
@@ -278,7 +294,10 @@ impl Shared {
         state.workers_named += created;
         drop(state);
         if let Some(worker) = woken {
-            worker.notify_one();
+            if beside {
+                worker.place.keep_off();
+            }
+            worker.signal.notify_one();
         }
         for name in first_name..first_name + created {
             let shared = Arc::clone(self);
@@ -295,12 +314,13 @@ impl Shared {
 
     /// A worker's life. It enters, and comes back from every sleep, counted in `waking`.
     fn work(self: &Arc<Self>) {
-        let signal = Arc::new(Condvar::new());
+        let worker = Arc::new(Worker { signal: Condvar::new(), place: Place::of_this_thread() });
         let mut state = self.state.lock();
         state.waking -= 1;
         loop {
             if let Some((class, job)) = state.next_job(self.threads_max) {
-                self.call_workers(state);
+                self.call_workers(state, false);
+                worker.place.settle();
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
                     // The hook has reported it. Dropping a payload may panic again: forget it.
                     std::mem::forget(panic);
@@ -309,7 +329,7 @@ impl Shared {
                 state.finished(class);
             } else if self.spin(&mut state) {
                 // Looks again.
-            } else if state.closed || !self.sleep(&mut state, &signal) {
+            } else if state.closed || !self.sleep(&mut state, &worker) {
                 state.workers -= 1;
                 return;
             }
@@ -336,13 +356,13 @@ impl Shared {
     }
 
     /// Waits to be called, or as the keeper for the nearest deadline. False: waited in vain, leave.
-    fn sleep(&self, state: &mut MutexGuard<'_, State>, signal: &Arc<Condvar>) -> bool {
+    fn sleep(&self, state: &mut MutexGuard<'_, State>, worker: &Arc<Worker>) -> bool {
         if state.keeper.is_none() && !state.delayed.is_empty() {
-            state.keeper = Some(Arc::clone(signal));
+            state.keeper = Some(Arc::clone(worker));
             // The alarm is read anew after each wake-up: an earlier one may have been set.
             while let Some(at) = state.delayed.peek().map(|next| next.at) {
-                let timed_out = signal.wait_until(state, at).timed_out();
-                if !state.keeper.as_ref().is_some_and(|keeper| Arc::ptr_eq(keeper, signal)) {
+                let timed_out = worker.signal.wait_until(state, at).timed_out();
+                if !state.keeper.as_ref().is_some_and(|keeper| Arc::ptr_eq(keeper, worker)) {
                     state.waking -= 1;
                     return true;
                 }
@@ -355,16 +375,16 @@ impl Shared {
         }
         // Workers leave from the top of the stack only, so one that starts below `IDLE_KEPT` stays there.
         let stays = state.idle.len() < IDLE_KEPT;
-        state.idle.push(Arc::clone(signal));
+        state.idle.push(Arc::clone(worker));
         let until = Instant::now() + IDLE_MAX;
         loop {
             let timed_out = if stays {
-                signal.wait(state);
+                worker.signal.wait(state);
                 false
             } else {
-                signal.wait_until(state, until).timed_out()
+                worker.signal.wait_until(state, until).timed_out()
             };
-            let Some(place) = state.idle.iter().rposition(|worker| Arc::ptr_eq(worker, signal)) else {
+            let Some(place) = state.idle.iter().rposition(|idle| Arc::ptr_eq(idle, worker)) else {
                 state.waking -= 1;
                 return true;
             };

@@ -82,7 +82,7 @@ pub fn compress(
     let (next, progress) = (AtomicUsize::new(0), Mutex::new(Progress::default()));
     let work = Arc::new(Work { codec, raw, bodies, next, progress, finished: Condvar::new() });
     let helper = Arc::clone(&work);
-    executor.spawn(Class::Pipeline { device: NO_DEVICE }, Box::new(move || help(&helper)));
+    executor.spawn_beside(Class::Pipeline { device: NO_DEVICE }, Box::new(move || help(&helper)));
 
     meanwhile();
     let mut stored: Vec<Option<Stored>> = vec![None; count];
