@@ -27,6 +27,7 @@ test('where a writer has the log, open offers to wait or to read, and other call
   const log = await openLog(dir)
   const taken = `the log in ${dir} is open for writing in this process (pid ${process.pid}); close it there`
   expect(await messageOf(open(dir))).toBe(`${taken}, wait with lockTimeout, or open with readOnly`)
-  for (const call of [planRecovery(dir), salvage(dir, newPath())]) expect(await messageOf(call)).toBe(taken)
+  const calls = [() => planRecovery(dir), () => salvage(dir, newPath())]
+  for (const call of calls) expect(await messageOf(call())).toBe(taken)
   await log.close()
 })
