@@ -169,21 +169,23 @@ impl Log {
         let keys = Arc::new(keys);
         let head = Head { size: chain.replay.peaks.size(), hash: chain.replay.peaks.head(&keys) };
         let end = End { head, last_time: chain.replay.last_time };
+        let volume = host.disk.volume(&dir).map_err(|error| Error::io("statfs", &dir, error))?;
         let catalogue = Catalogue::new(&host.disk, &dir, &keys, &numbers, &active, &chain)?;
         let writer = match lock {
-            Some(lock) => Some(Writer::new(&host, &dir, &options, Start { lock, active, chain: &chain, head, spare })?),
+            Some(lock) => {
+                let start = Start { lock, active, chain: &chain, head, spare, prefill_pays: volume.prefill_pays };
+                Some(Writer::new(&host, &dir, &options, start)?)
+            }
             None => None,
         };
         let follower = follower.map(Mutex::new);
-        let volume = host.disk.volume(&dir).map_err(|error| Error::io("statfs", &dir, error))?;
-        let device = volume.device;
         let cache = FrameCache::new(options.cache_bytes);
         let shared = Shared {
             host,
             dir,
             options,
             keys,
-            device,
+            device: volume.device,
             catalogue,
             cache,
             listener,

@@ -67,6 +67,7 @@ pub struct Flusher {
 impl Flusher {
     pub fn new(
         options: &Options,
+        prefill_pays: bool,
         lock: LockFile,
         active: Segment,
         chain: &Chain,
@@ -87,7 +88,7 @@ impl Flusher {
             synced: point,
             state_position: chain.state_position,
             slot_position,
-            prefill: Prefill::new(options.tuning.prefill_groups),
+            prefill: Prefill::new(options.tuning.prefill_groups, prefill_pays && syncs_every_group(options.durability)),
             direct: DirectWriter::default(),
             direct_bytes: options.tuning.direct_bytes,
             counters,
@@ -128,7 +129,7 @@ impl Flusher {
                 frame_header::stamp(&mut part.bytes[at..], &self.active.frame_key, durable_to, position);
             }
         }
-        self.write(&group).map_err(|error| Error::io("write", &self.active.path, error))?;
+        self.write(&mut group).map_err(|error| Error::io("write", &self.active.path, error))?;
         for part in &group {
             self.count(part);
         }
@@ -149,9 +150,10 @@ impl Flusher {
         Ok(Flushed { head: self.written.head, last_time: self.written.last_time, sealable })
     }
 
-    fn write(&mut self, group: &[Prepared]) -> std::io::Result<()> {
+    fn write(&mut self, group: &mut [Prepared]) -> std::io::Result<()> {
         let file = &*self.active.file;
-        let group = if planted(Bug::FirstPartAcknowledged) { &group[..1.min(group.len())] } else { group };
+        let parts = if planted(Bug::FirstPartAcknowledged) { 1.min(group.len()) } else { group.len() };
+        let group = &mut group[..parts];
         // With durability 'os' the page cache is what the caller asked for.
         let large = bytes_of(group) >= self.direct_bytes && syncs_every_group(self.durability);
         if let Some(first) = group.first()
@@ -160,7 +162,17 @@ impl Flusher {
         {
             return self.direct.write(file, group.iter().map(|part| &part.bytes[..]), first.position);
         }
-        group.iter().try_for_each(|part| disk::write_all_at(file, &part.bytes, part.position))
+        let Some((last, before)) = group.split_last_mut() else { return Ok(()) };
+        before.iter().try_for_each(|part| disk::write_all_at(file, &part.bytes, part.position))?;
+        let len = last.bytes.len();
+        let end = last.position + len as u64;
+        let zeros = self.prefill.rest_of_block(end);
+        last.bytes.resize(len + zeros as usize, 0);
+        let written = disk::write_all_at(file, &last.bytes, last.position);
+        last.bytes.truncate(len);
+        written?;
+        self.prefill.wrote_to(end + zeros);
+        Ok(())
     }
 
     fn count(&mut self, part: &Prepared) {
@@ -268,9 +280,6 @@ impl Flusher {
 
     /// Fills a little space ahead, where that makes small appends faster.
     pub fn prefill(&mut self, log: &Shared) -> Result<()> {
-        if !syncs_every_group(self.durability) {
-            return Ok(());
-        }
         self.prefill.fill(&*log.host.disk, &self.active, self.written.place.position, self.segment_bytes)
     }
 

@@ -79,12 +79,14 @@ pub struct Start<'a> {
     pub head: Head,
     /// Number of the spare, if there is one already.
     pub spare: Option<u32>,
+    /// Whether filling space ahead makes small appends faster on this volume.
+    pub prefill_pays: bool,
 }
 
 impl Writer {
     /// The pipeline of a recovered log.
     pub fn new(host: &Host, dir: &Path, options: &Options, start: Start<'_>) -> Result<Self> {
-        let Start { lock, active, chain, head, spare } = start;
+        let Start { lock, active, chain, head, spare, prefill_pays } = start;
         let spare = spare.map(|number| Spare::reopen(&*host.disk, dir, number)).transpose()?;
         let queue = Queue {
             pending: VecDeque::new(),
@@ -105,12 +107,9 @@ impl Writer {
             close: None,
         };
         let counters = Arc::new(Mutex::new(Counters::default()));
-        Ok(Self {
-            queue: Mutex::new(queue),
-            preparer: Mutex::new(Preparer::new(host, options, &active.header, chain)),
-            flusher: Mutex::new(Flusher::new(options, lock, active, chain, head, Arc::clone(&counters))?),
-            counters,
-        })
+        let preparer = Preparer::new(host, options, &active.header, chain);
+        let flusher = Flusher::new(options, prefill_pays, lock, active, chain, head, Arc::clone(&counters))?;
+        Ok(Self { queue: Mutex::new(queue), preparer: Mutex::new(preparer), flusher: Mutex::new(flusher), counters })
     }
 
     /// Takes records in. `lengths` cut `payloads` into records, `batches` count the records of each atomic batch.

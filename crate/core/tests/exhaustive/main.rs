@@ -14,7 +14,7 @@ use varve_core::options::Options;
 use varve_core::simulation::SimWorld;
 
 use decision::{Row, decide};
-use small::{DIR, Small, copy, options, segment};
+use small::{DIR, Small, Writes, copy, options, segment};
 
 /// Rows that were reached.
 #[derive(Default)]
@@ -29,8 +29,8 @@ impl Reached {
 #[test]
 fn recovery_decides_as_the_table_says_in_every_case_of_a_small_log() {
     let mut reached = Reached::default();
-    for direct_bytes in [u64::MAX, 1] {
-        crash_images(direct_bytes, &mut reached);
+    for (direct_bytes, whole_blocks) in [(u64::MAX, false), (u64::MAX, true), (1, true)] {
+        crash_images(Writes { direct_bytes, whole_blocks }, &mut reached);
     }
     flips(&mut reached);
     lengths(&mut reached);
@@ -47,12 +47,12 @@ fn recovery_decides_as_the_table_says_in_every_case_of_a_small_log() {
 }
 
 /// Every crash point × every subset of its unsynced sectors (all when there are at most eight), lengths and names.
-fn crash_images(direct_bytes: u64, reached: &mut Reached) {
-    let calls = small::script(None, direct_bytes).0.disk.calls();
+fn crash_images(writes: Writes, reached: &mut Reached) {
+    let calls = small::script(None, writes).0.disk.calls();
     let mut images = 0u64;
     let mut rng = SimRng::new(1);
     for halt in 1..=calls + 1 {
-        let (world, model) = small::script(Some(halt), direct_bytes);
+        let (world, model) = small::script(Some(halt), writes);
         let sectors = world.disk.unsynced_sectors();
         let subsets: Vec<u64> = if sectors.len() <= 8 {
             (0..1 << sectors.len()).collect()
@@ -83,7 +83,7 @@ fn crash_images(direct_bytes: u64, reached: &mut Reached) {
             }
         }
     }
-    println!("{images} images of {calls} crash points, groups of {direct_bytes} bytes written directly");
+    println!("{images} images of {calls} crash points, {writes:?}");
 }
 
 /// Every byte of every file, one at a time; with the live mark, without it, and closed.

@@ -80,12 +80,21 @@ pub struct Script {
     acknowledged: u64,
 }
 
-/// Creates a log, appends, rotates and closes; the machine halts at call `halt`. Groups of `direct_bytes` go past the
-/// page cache.
-pub fn script(halt: Option<u64>, direct_bytes: u64) -> (SimWorld, Script) {
+/// How a script's groups are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Writes {
+    /// Groups from this size on go past the page cache.
+    pub direct_bytes: u64,
+    /// Others take the rest of their last block along.
+    pub whole_blocks: bool,
+}
+
+/// Creates a log, appends, rotates and closes; the machine halts at call `halt`.
+pub fn script(halt: Option<u64>, writes: Writes) -> (SimWorld, Script) {
     let mut options = options();
-    options.tuning.direct_bytes = direct_bytes;
+    options.tuning.direct_bytes = writes.direct_bytes;
     let world = SimWorld::new(1);
+    world.disk.set_prefill_pays(writes.whole_blocks);
     if let Some(halt) = halt {
         world.disk.halt_at(halt);
     }
@@ -168,6 +177,7 @@ pub struct Small {
 impl Small {
     fn build(name: &'static str, seed: u64, closes: bool) -> Self {
         let world = SimWorld::new(seed);
+        world.disk.set_prefill_pays(false); // every file ends where its frames end
         let log = open(&world, options()).unwrap();
         append(&world, &log, &[&LARGE]);
         append(&world, &log, &[&LARGE]);
