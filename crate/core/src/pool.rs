@@ -1,9 +1,11 @@
 //! The engine's threads: few, process-wide, shared by every open log.
 //!
 //! Invariant: reading and background work together never occupy the last two threads, so that a sync always finds
-//! one, and neither does the pipeline work for one device, so that one slow disk cannot take all. A lone job costs one
-//! wake-up: the spawner takes one sleeping worker off a stack and signals it alone; none, where a worker still waits awake
-//! (spin.rs). There is no timer thread: of the idle workers one, the *keeper*, sleeps until the nearest deadline.
+//! one, and the pipeline work for one device never occupies the last one, so that one slow disk cannot take all. (With one
+//! more left free, a thousand logs with an append in flight each took in 0.88 of the records: their threads wait for syncs.)
+//! A lone job costs one wake-up: the spawner takes one sleeping worker off a stack and signals it alone; none, where a
+//! worker still waits awake (spin.rs). There is no timer thread: of the idle workers one, the *keeper*, sleeps until the
+//! nearest deadline.
 
 use std::collections::{BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -255,7 +257,7 @@ impl State {
 impl Lane {
     /// How many more of its jobs may start.
     fn allowance(&self, threads_max: usize) -> usize {
-        (threads_max - 2).saturating_sub(self.running)
+        (threads_max - 1).saturating_sub(self.running)
     }
 }
 
