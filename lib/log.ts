@@ -20,24 +20,20 @@ import {
 } from './options.js'
 import { LogReader, type ReadSource } from './reader.js'
 import { Mark } from './receipt.js'
+import type { Distribution, Recovery, Stats, VerifyOptions, VerifyReport } from './reports.js'
 import { type Listener, type RequestOptions, request, type Session } from './session.js'
 import { type Growing, isClosed, Live, type Start } from './tail.js'
 import type {
   AppendAllOptions,
   AppendOptions,
   AppendProgress,
-  Distribution,
   Head,
   Log,
   LogRecord,
   Reader,
   ReadOptions,
   Receipt,
-  Recovery,
-  Stats,
   TailOptions,
-  VerifyOptions,
-  VerifyReport,
 } from './types.js'
 import { writable } from './writable.js'
 import { Writer } from './writer.js'

@@ -3,19 +3,9 @@ import { load } from './loader.js'
 import { LocalLog } from './log.js'
 import type { Binding, NativeOpened, NativeOpenOptions } from './native.js'
 import { bag, folder, openOptions, optionalSignal, verifyOptions } from './options.js'
+import type { LogInfo, VerifyOptions, VerifyReport } from './reports.js'
 import { request, sessionOf } from './session.js'
-import type {
-  Encoding,
-  Log,
-  LogInfo,
-  OpenOptions,
-  SchemaInput,
-  SchemaOutput,
-  Secret,
-  StandardSchema,
-  VerifyOptions,
-  VerifyReport,
-} from './types.js'
+import type { Encoding, Log, OpenOptions, SchemaInput, SchemaOutput, Secret, StandardSchema } from './types.js'
 
 /**
  * Opens (or creates) the log in `dir`, recovers it and takes its writer lock. Bytes in, `Buffer`s out.
@@ -78,7 +68,11 @@ export async function openMemory(options?: OpenOptions): Promise<Log<any, any>> 
   return openMemoryWith(load, options)
 }
 
-/** Checks a log's files without opening it for writing: also one that `open` refuses. Never changes anything. */
+/**
+ * Checks a log's files without opening it for writing: also one that `open` refuses. Never changes anything.
+ *
+ * Damage is in the report. Rejects with `VARVE_NOT_FOUND`, `VARVE_WRONG_SECRET` or `VARVE_IO`.
+ */
 export async function verify(
   dir: string | URL,
   options?: VerifyOptions & {
@@ -89,7 +83,11 @@ export async function verify(
   return verifyWith(load, dir, options)
 }
 
-/** Segments, counts, sizes, head, holder of the lock; reads headers and footers only. Never changes anything. */
+/**
+ * Segments, counts, sizes, head, holder of the lock; reads headers and footers only. Never changes anything.
+ *
+ * Rejects with `VARVE_NOT_FOUND`, with `VARVE_CORRUPT` where no segment has a header that can be read, or with `VARVE_IO`.
+ */
 export async function inspect(dir: string | URL, options?: { signal?: AbortSignal }): Promise<LogInfo> {
   return inspectWith(load, dir, options)
 }

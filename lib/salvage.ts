@@ -1,8 +1,8 @@
 /** For logs that were damaged or not closed: what opening would repair, and a copy of what is sound. */
 import { load } from './loader.js'
 import { folder, verifyOptions } from './options.js'
+import type { RecoveryPlan, RecoveryPlanOptions, SalvageOptions, SalvageReport } from './reports.js'
 import { request, sessionOf } from './session.js'
-import type { RecoveryPlan, RecoveryPlanOptions, SalvageOptions, SalvageReport } from './types.js'
 
 /**
  * What `open` would repair before a writer goes on: nothing after a clean close, a torn tail after a crash. Changes nothing

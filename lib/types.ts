@@ -1,7 +1,8 @@
-/** The public types. What implements them is in log.ts, reader.ts, receipt.ts, open.ts and salvage.ts. */
+/** The public types of a log, its records and options. What implements them is in log.ts, reader.ts, receipt.ts and open.ts. */
 import type { KeyObject } from 'node:crypto'
 import type { WritableStream } from 'node:stream/web'
-import type { VarveError, VarveErrorCode } from './errors.js'
+import type { VarveError } from './errors.js'
+import type { Recovery, Stats, VerifyOptions, VerifyReport } from './reports.js'
 
 /** Options of `open` and `openMemory`. Anything unknown is a `TypeError` that names it. */
 export interface OpenOptions {
@@ -12,9 +13,12 @@ export interface OpenOptions {
   encoding?: 'buffer' | 'utf8' | 'json' | Encoding<any, any>
   /** Codec for new frames; kept only where it shrinks them. Default `'lz4'`. */
   compression?: 'none' | 'lz4'
-  /** When an append resolves: `'disk'` after fsync, `'os'` after write. Default `'disk'`. */
+  /**
+   * When an append resolves: `'disk'` after fsync; `'os'` after the write, and what no sync has covered yet (`flush`, a rotation,
+   * `close`) a power loss may take. Default `'disk'`.
+   */
   durability?: 'disk' | 'os'
-  /** Size at which a segment is sealed, bytes. Default 256 MiB, least 64 KiB, most 64 GiB. */
+  /** Size at which a segment is sealed, bytes; a batch that is larger lies in a larger one. Default 256 MiB, least 64 KiB, most 64 GiB. */
   segmentBytes?: number
   /** Largest payload, bytes. Default 16 MiB, most 1 GiB. */
   maxRecordBytes?: number
@@ -32,7 +36,7 @@ export interface OpenOptions {
    * created. Take it from `receipt.head` or `log.head`. Default none.
    */
   expectHead?: Head
-  /** Milliseconds to wait for another process to release the log. Default 0: `VARVE_LOCKED` at once. */
+  /** Milliseconds to wait for another writer to release the log. Default 0: `VARVE_LOCKED` at once. */
   lockTimeout?: number
   /** Stops opening, also while it waits for the lock: `open` rejects with `signal.reason`. Later it has no effect on the log. */
   signal?: AbortSignal
@@ -175,7 +179,10 @@ export interface Log<In, Out = In> extends AsyncDisposable {
    * log that fails or is closed, errors the stream as it rejects `appendAll`, with `error.progress`.
    */
   writable(): WritableStream<In>
-  /** Resolves when `pendingBytes` is at most `maxPendingBytes`; at once if it is, also on a log that was closed or failed. */
+  /**
+   * Resolves when `pendingBytes` is at most `maxPendingBytes`; at once if it is, also on a log that was closed or failed.
+   * Rejects with `signal.reason` when `signal` aborts before that.
+   */
   drained(options?: { signal?: AbortSignal }): Promise<void>
   /**
    * Resolves when everything appended before it is on the device, with `durability: 'os'` too, and gives the head then.
@@ -213,7 +220,10 @@ export interface Log<In, Out = In> extends AsyncDisposable {
    * `VARVE_IO`, `VARVE_PRUNED`). Iterate it once.
    */
   tail(options?: TailOptions): AsyncIterableIterator<LogRecord<Out>> & AsyncDisposable
-  /** Offset of the first record with `time >= ms` (the head's size if there is none). */
+  /**
+   * Offset of the first record with `time >= ms`, milliseconds since the epoch or a `Date`; the head's size if there is none.
+   * Rejects as `get` does.
+   */
   offsetAt(ms: number | Date): Promise<number>
 
   /**
@@ -302,223 +312,10 @@ export interface Chunk<T> extends Iterable<LogRecord<T>> {
   readonly offset: number
   /** Number of records; at least 1. */
   readonly length: number
-  /** The record at `index`, decoded now; negative counts from the end; `undefined` outside. */
+  /** The record at `index`, decoded now; negative counts from the end; `undefined` outside. Throws what the encoding throws. */
   at(index: number): LogRecord<T> | undefined
   /** The raw payload, a view into the chunk. A `RangeError` outside `0 … length - 1`. */
   bytes(index: number): Uint8Array
-}
-
-/** Options of `verify`. */
-export interface VerifyOptions {
-  /** First offset to check. Default all. */
-  from?: number
-  /** Report a problem unless the log contains this head. Default none. */
-  expectHead?: Head
-  /** Stops it: rejects with `signal.reason`. */
-  signal?: AbortSignal
-  /** Called from time to time, with bytes of files. What it throws ends the verification, which rejects with it. */
-  onProgress?(progress: { bytes: number; totalBytes: number }): void
-}
-
-/** What `verify` found. */
-export interface VerifyReport {
-  /** Nothing is wrong. */
-  readonly ok: boolean
-  /** Records checked. */
-  readonly records: number
-  /** Bytes of files checked. */
-  readonly bytes: number
-  /**
-   * What the result rests on. `'internal'`: the files agree with one another. `'secret'`: so do the seals, which nobody makes
-   * without the secret. `'receipt'`: the log contains `expectHead`, which was kept elsewhere.
-   */
-  readonly established: 'internal' | 'secret' | 'receipt'
-  /** The head recomputed. */
-  readonly head: Head
-  /** Empty when `ok`. */
-  readonly problems: readonly Problem[]
-}
-
-/** One thing that is wrong, and where. */
-export interface Problem {
-  /** Mostly `'VARVE_CORRUPT'`. */
-  readonly code: VarveErrorCode
-  /** What is wrong, for people. */
-  readonly message: string
-  /** Name of the file. */
-  readonly segment?: string
-  /** Byte position in the file. */
-  readonly position?: number
-  /** Offset of the (first) record concerned. */
-  readonly offset?: number
-  /** What should be there. */
-  readonly expected?: string
-  /** What is there. */
-  readonly found?: string
-}
-
-/** What recovery cut from the end of a log. */
-export interface Recovery {
-  /** Name of the file. */
-  readonly segment: string
-  /** Byte position in the file from which on it was cut. */
-  readonly position: number
-  /** How many bytes. */
-  readonly cutBytes: number
-  /** Name of the file in the log's folder that keeps them. */
-  readonly savedAs: string
-}
-
-/** Options of `planRecovery`. */
-export interface RecoveryPlanOptions {
-  /** Reject unless the log contains this head. Default none. */
-  expectHead?: Head
-  /** The log's secret. Default none. */
-  secret?: Secret
-  /** Stops it: rejects with `signal.reason`. */
-  signal?: AbortSignal
-}
-
-/** What opening a log for writing would do to it. */
-export interface RecoveryPlan {
-  /** The head that the log would have. */
-  readonly head: Head
-  /** What would be cut, and kept in a file of the log's folder; empty after a clean close. */
-  readonly cuts: readonly Recovery[]
-  /** The segment that would be sealed because a crash interrupted that. */
-  readonly seals?: string
-}
-
-/** Options of `salvage`. */
-export interface SalvageOptions {
-  /** The old log's secret, which seals the new one too. Default none. */
-  secret?: Secret
-  /** Stops it: rejects with `signal.reason`. */
-  signal?: AbortSignal
-  /** Called from time to time, with the bytes of the old log that were looked at. */
-  onProgress?(progress: { bytes: number; totalBytes: number }): void
-}
-
-/** Records that `salvage` copied together: those from `from` to `to - 1` are in the new log from `at` on. */
-export interface SalvageRun {
-  /** Offset of the first one in the old log. */
-  readonly from: number
-  /** Offset after the last one in the old log. */
-  readonly to: number
-  /** Offset of the first one in the new log. */
-  readonly at: number
-}
-
-/** Records that `salvage` did not copy. */
-export interface LeftOut {
-  /** Offset of the first one. */
-  readonly from: number
-  /** Offset after the last one; none where nothing tells how many there were, if any. */
-  readonly to?: number
-  /** File with the damage, where one is known. */
-  readonly segment?: string
-  /** Byte position in it. */
-  readonly position?: number
-  /** What is wrong there. */
-  readonly why: string
-}
-
-/** What `salvage` did. */
-export interface SalvageReport {
-  /** The new log's head. */
-  readonly head: Head
-  /** Id of the old log. */
-  readonly sourceId: string
-  /** Name of the encoding of both. */
-  readonly encoding: string
-  /** Records copied. */
-  readonly records: number
-  /** Bytes of their payloads. */
-  readonly payloadBytes: number
-  /** Records that are known to have been there and were not copied. */
-  readonly recordsLeftOut: number
-  /** Where the copied records are; the first 10,000 runs. */
-  readonly runs: readonly SalvageRun[]
-  /** What was left out; the first 10,000 ranges. */
-  readonly leftOut: readonly LeftOut[]
-}
-
-/** What `inspect` tells, from headers and footers only. */
-export interface LogInfo {
-  /** The end of the log; of records that a writer has not stated to be durable it knows nothing. */
-  readonly head: Head
-  /** First offset still there. */
-  readonly firstOffset: number
-  /** Name of the encoding. */
-  readonly encoding: string
-  /** Whether the log was created with a secret. */
-  readonly keyed: boolean
-  /** Who has it open for writing, if somebody has. */
-  readonly lockedBy?: {
-    /** Process id. */
-    pid: number
-    /** Name of the machine. */
-    host: string
-  }
-  /** Lowest offset first. */
-  readonly segments: readonly SegmentInfo[]
-}
-
-/** One segment's file, as `inspect` sees it. */
-export interface SegmentInfo {
-  /** Name of the file. */
-  readonly file: string
-  /** Offset of its first record. */
-  readonly firstOffset: number
-  /** Number of its records; 0 where damage hides it. */
-  readonly count: number
-  /** Length of the file; that of the newest one grows ahead of what is appended. */
-  readonly bytes: number
-  /** Bytes of it that hold records; 0 where damage hides where they end. */
-  readonly frameBytes: number
-  /** Whether it is complete and ends with a footer. */
-  readonly sealed: boolean
-}
-
-/** Counters since the log was opened, and what waits now. */
-export interface Stats {
-  /** Records made durable. */
-  readonly records: number
-  /** Groups they were in; one sync each, except with `durability: 'os'`. */
-  readonly groups: number
-  /** Bytes of their payloads. */
-  readonly payloadBytes: number
-  /** Bytes written for them. */
-  readonly storedBytes: number
-  /** As `log.pendingBytes`. */
-  readonly pendingBytes: number
-  /** Records accepted and not yet durable: the depth of the queue. */
-  readonly pendingRecords: number
-  /** Records in each group. */
-  readonly groupRecords: Distribution
-  /** How long syncs took, whole microseconds. */
-  readonly syncMicros: Distribution
-}
-
-/** How values are spread; a cumulative histogram, as Prometheus and OpenTelemetry take it. */
-export interface Distribution {
-  /** How many values. */
-  readonly count: number
-  /** All together; `sum / count` is the mean. */
-  readonly sum: number
-  /** Median, at most 6 % too high. */
-  readonly p50: number
-  /** 99th percentile, at most 6 % too high. */
-  readonly p99: number
-  /** Largest. */
-  readonly max: number
-  /** How many values were at most `le`. Always the same bounds, each twice the one before plus 1. */
-  readonly buckets: readonly {
-    /** Upper bound, inclusive. */
-    readonly le: number
-    /** Values at most that. */
-    readonly count: number
-  }[]
 }
 
 /**
