@@ -5,6 +5,7 @@
 //! log has an id of its own, so heads and receipts of the source say nothing of it, and offsets close up where
 //! records are missing. It gets its name once it is complete and durable.
 
+mod account;
 mod copy;
 mod walk;
 
@@ -19,6 +20,7 @@ use crate::verify::Progress;
 use crate::verify::report::Problems;
 use crate::verify::survey::{self, Survey};
 
+use account::Account;
 use copy::Copier;
 use walk::Walk;
 
@@ -113,7 +115,7 @@ pub fn salvage(
     let copier = Copier::new(host, &partial, encoding.clone(), secret);
     let mut walk = Walk::new(disk, &from, &keys, copier, progress);
     walk.run(&segments, mark.map(|live| live.mark.size))?;
-    let Walk { copier, runs, left_out, records_left_out, .. } = walk;
+    let Walk { copier, account: Account { runs, left_out, records_left_out, .. }, .. } = walk;
     let (records, payload_bytes) = (copier.records, copier.payload_bytes);
     let head = copier.finish(&from)?;
     disk.rename(&partial, &to).map_err(|error| Error::io("rename", &to, error))?;

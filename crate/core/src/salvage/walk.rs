@@ -1,13 +1,13 @@
 //! Walking the source: which batches are sound, and what lies between them.
 //!
-//! `accounted` only grows: every record below it was copied or is reported as left out. A frame is copied when its header's
-//! check, checksum, columns and seal hold and it lies at or behind `accounted`; where everything before it is known,
-//! its head must recompute too. A batch is copied when all its frames are, one right after another.
+//! A frame is copied when its header's check, checksum, columns and seal hold and it lies at or behind what is accounted
+//! for; where everything before it is known, its head must recompute too. A batch is copied when all its frames are, one
+//! right after another.
 
 use std::path::{Path, PathBuf};
 
+use super::account::Account;
 use super::copy::{Batch, Copier};
-use super::{LISTED_MAX, LeftOut, Run};
 use crate::disk::{Access, Disk};
 use crate::error::{Damage, Error, Result};
 use crate::format::{self, FRAME_ALIGN, FRAMES_START, FrameHeader, PAGE_LEN, SegmentHeader};
@@ -40,13 +40,6 @@ fn claims(disk: &dyn Disk, path: &Path) -> Result<Option<([u8; 32], [u8; 16])>> 
     Ok(SegmentHeader::claims(&page[..got]).filter(|(id, _)| *id != [0; 32]))
 }
 
-/// Where something is wrong.
-struct Cause {
-    segment: String,
-    position: u64,
-    why: String,
-}
-
 /// The walk and what came of it.
 pub struct Walk<'a> {
     disk: &'a dyn Disk,
@@ -55,24 +48,14 @@ pub struct Walk<'a> {
     progress: &'a Progress<'a>,
     /// The new log.
     pub copier: Copier,
-    /// What was copied.
-    pub runs: Vec<Run>,
-    /// What was not.
-    pub left_out: Vec<LeftOut>,
-    /// How many records that are known to have been there.
-    pub records_left_out: u64,
-    /// Everything below was copied or reported.
-    accounted: u64,
-    /// The source is known to have held so many records.
-    known: u64,
+    /// What was copied and what was not.
+    pub account: Account,
     /// Peaks, while everything up to the next frame is known.
     replay: Option<Replay>,
     rehasher: Rehasher,
     last_time: u64,
     /// The batch that has begun.
     batch: Option<Batch>,
-    /// The first thing found wrong since the last batch that was copied.
-    cause: Option<Cause>,
     scratch: Vec<u8>,
     columns: Columns,
 }
@@ -99,16 +82,11 @@ impl<'a> Walk<'a> {
             keys,
             progress,
             copier,
-            runs: Vec::new(),
-            left_out: Vec::new(),
-            records_left_out: 0,
-            accounted: 0,
-            known: 0,
+            account: Account::default(),
             replay: None,
             rehasher: Rehasher::default(),
             last_time: 0,
             batch: None,
-            cause: None,
             scratch: Vec::new(),
             columns: Columns::default(),
         }
@@ -120,12 +98,12 @@ impl<'a> Walk<'a> {
         let total = segments.iter().map(|listed| listed.len).sum();
         let mut done = 0;
         let newest = segments.iter().rev().find_map(|listed| listed.header.as_ref());
-        self.accounted = newest.filter(|header| header.id == *self.keys.id()).map_or(0, |header| header.kept_from);
+        self.account.begin(newest.filter(|header| header.id == *self.keys.id()).map_or(0, |header| header.kept_from));
         let mut next_nonce = None;
         let mut number = segments.first().map_or(1, |first| first.number);
         for (at, listed) in segments.iter().enumerate() {
             if listed.number != number {
-                self.blame(&format::segment_name(number), 0, "a segment file is missing");
+                self.account.blame(&format::segment_name(number), 0, "a segment file is missing");
                 next_nonce = None;
             }
             let next = segments.get(at + 1).filter(|next| next.number == listed.number + 1);
@@ -140,18 +118,8 @@ impl<'a> Walk<'a> {
             done += listed.len;
             number = listed.number + 1;
         }
-        self.known = self.known.max(stated.unwrap_or(0));
-        self.leave_out_to(self.known);
-        // What is wrong at the end may have cost records that nothing else tells of.
-        if let Some(cause) = self.cause.take() {
-            self.report(LeftOut {
-                from: self.accounted,
-                to: None,
-                segment: Some(cause.segment),
-                position: Some(cause.position),
-                why: cause.why,
-            });
-        }
+        self.account.knows(stated.unwrap_or(0));
+        self.account.end();
         Ok(())
     }
 
@@ -160,7 +128,7 @@ impl<'a> Walk<'a> {
         let name = format::segment_name(listed.number);
         let path = segment::path_of(self.dir, listed.number);
         let next = next.and_then(|next| next.header.as_ref()).filter(|header| header.id == *self.keys.id());
-        self.known = self.known.max(next.map_or(0, |header| header.first_offset));
+        self.account.knows(next.map_or(0, |header| header.first_offset));
         let mut part = Part { name, path, segment: None, file: None, key: [0; 32], end: listed.len, stated: false };
         let nonce = match segment::open(self.disk, self.dir, listed.number, Access::Read)? {
             Opened::Segment(segment) if segment.header.id == *self.keys.id() => {
@@ -169,16 +137,16 @@ impl<'a> Walk<'a> {
                 None
             }
             Opened::Segment(_) => {
-                self.blame(&part.name, 0, "the segment belongs to another log");
+                self.account.blame(&part.name, 0, "the segment belongs to another log");
                 return Ok(None);
             }
             Opened::Blank(blank) => {
-                self.blame(&part.name, 0, "the segment header is missing (zeros)");
+                self.account.blame(&part.name, 0, "the segment header is missing (zeros)");
                 part.file = Some(blank.file);
                 nonce
             }
             Opened::Damaged(blank, what) => {
-                self.blame(&part.name, 0, what);
+                self.account.blame(&part.name, 0, what);
                 part.file = Some(blank.file);
                 nonce.or(claims(self.disk, &part.path)?.map(|(_, nonce)| nonce))
             }
@@ -202,13 +170,13 @@ impl<'a> Walk<'a> {
         };
         if let Some(segment) = &part.segment {
             let mark = segment.slot_mark()?;
-            self.known = self.known.max(mark.map_or(0, |mark| mark.size));
+            self.account.knows(mark.map_or(0, |mark| mark.size));
         }
-        self.known = self.known.max(footer.as_ref().map_or(0, |footer| footer.end_offset));
+        self.account.knows(footer.as_ref().map_or(0, |footer| footer.end_offset));
         let stated = footer.map(|footer| footer.frames_end).or(next.map(|header| header.predecessor_end));
         part.stated = stated.is_some();
         if stated.is_some_and(|end| end > listed.len) {
-            self.blame(&part.name, listed.len, "the segment is cut short");
+            self.account.blame(&part.name, listed.len, "the segment is cut short");
         }
         part.end = stated.unwrap_or(listed.len).min(listed.len);
         Ok(Some(part))
@@ -217,7 +185,7 @@ impl<'a> Walk<'a> {
     /// A sound header states the log's state again where it was lost.
     fn anchor(&mut self, part: &Part) -> Result<()> {
         let Some(segment) = &part.segment else { return Ok(()) };
-        self.known = self.known.max(segment.header.first_offset);
+        self.account.knows(segment.header.first_offset);
         if self.replay.as_ref().is_some_and(|replay| replay.peaks.size() == segment.header.first_offset) {
             return Ok(());
         }
@@ -236,7 +204,7 @@ impl<'a> Walk<'a> {
             &head,
             &header.sealed_bytes(),
         );
-        if head == header.head && crate::hash::same(&seal, &header.seal) && header.first_offset >= self.accounted {
+        if head == header.head && crate::hash::same(&seal, &header.seal) && header.first_offset >= self.account.done() {
             self.replay = Some(Replay::new(peaks, header.last_time.max(self.last_time)));
         }
         Ok(())
@@ -263,7 +231,7 @@ impl<'a> Walk<'a> {
                 Step::End => return Ok(()),
                 Step::NoFrame => "no sound frame header where a frame must be",
                 Step::CutShort(header) => {
-                    self.known = self.known.max(header.end_offset());
+                    self.account.knows(header.end_offset());
                     "the frame is cut short"
                 }
             };
@@ -273,7 +241,7 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
             self.drop_batch(&part.name, at, what);
-            self.blame(&part.name, at, what);
+            self.account.blame(&part.name, at, what);
             match next {
                 Some((position, _)) => at = position,
                 None => return Ok(()),
@@ -282,7 +250,7 @@ impl<'a> Walk<'a> {
     }
 
     fn frame(&mut self, part: &Part, at: u64, header: &FrameHeader, bytes: &[u8]) -> Result<()> {
-        self.known = self.known.max(header.end_offset());
+        self.account.knows(header.end_offset());
         let checked = frame::stored_body(header, bytes).and_then(|stored| {
             if header.flags.state() { self.state(header, stored) } else { self.records(header, stored) }
         });
@@ -295,7 +263,7 @@ impl<'a> Walk<'a> {
             }
             Err(damage) => {
                 self.drop_batch(&part.name, at, &damage.what);
-                self.blame(&part.name, at, &damage.what);
+                self.account.blame(&part.name, at, &damage.what);
                 Ok(())
             }
         }
@@ -305,7 +273,10 @@ impl<'a> Walk<'a> {
     fn state(&mut self, header: &FrameHeader, stored: &[u8]) -> Result<(), FrameDamage> {
         let state = Replay::from_state(self.keys, header, stored)?;
         let unknown = self.replay.as_ref().is_none_or(|replay| replay.peaks.size() != state.peaks.size());
-        if unknown && self.batch.is_none() && state.peaks.size() >= self.accounted && state.last_time >= self.last_time
+        if unknown
+            && self.batch.is_none()
+            && state.peaks.size() >= self.account.done()
+            && state.last_time >= self.last_time
         {
             self.replay = Some(state);
         }
@@ -329,7 +300,7 @@ impl<'a> Walk<'a> {
             }
             None => self.rehasher.frame(self.keys, header, stored)?.last_time,
         };
-        if header.first_offset < self.accounted || header.base_time < self.last_time {
+        if header.first_offset < self.account.done() || header.base_time < self.last_time {
             return Err(contradiction("the frame repeats offsets or goes back in time"));
         }
         match &self.batch {
@@ -358,47 +329,14 @@ impl<'a> Walk<'a> {
     /// The batch is whole: it is copied.
     fn commit(&mut self) -> Result<()> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
-        self.leave_out_to(batch.from);
-        self.cause = None;
-        let at = self.copier.records;
-        if let Some(run) = self.runs.last_mut().filter(|run| run.to == batch.from) {
-            run.to = batch.to;
-        } else if self.runs.len() < LISTED_MAX {
-            self.runs.push(Run { from: batch.from, to: batch.to, at });
-        }
-        self.accounted = batch.to;
+        self.account.copied(batch.from, batch.to, self.copier.records);
         self.copier.batch(&batch)
     }
 
     /// The batch that has begun will not end.
     fn drop_batch(&mut self, segment: &str, position: u64, why: &str) {
         if self.batch.take().is_some() {
-            self.blame(segment, position, why);
-        }
-    }
-
-    /// What is wrong, kept until it is known which records it cost. The first cause counts.
-    fn blame(&mut self, segment: &str, position: u64, why: &str) {
-        self.cause.get_or_insert_with(|| Cause { segment: segment.to_owned(), position, why: why.to_owned() });
-    }
-
-    /// Records up to `to` are not copied.
-    fn leave_out_to(&mut self, to: u64) {
-        if to <= self.accounted {
-            return;
-        }
-        let (segment, position, why) = match self.cause.take() {
-            Some(Cause { segment, position, why }) => (Some(segment), Some(position), why),
-            None => (None, None, "no frame holds them".to_owned()),
-        };
-        self.records_left_out += to - self.accounted;
-        self.report(LeftOut { from: self.accounted, to: Some(to), segment, position, why });
-        self.accounted = to;
-    }
-
-    fn report(&mut self, left_out: LeftOut) {
-        if self.left_out.len() < LISTED_MAX {
-            self.left_out.push(left_out);
+            self.account.blame(segment, position, why);
         }
     }
 }
