@@ -64,12 +64,7 @@ pub fn segment_header(data: &[u8]) {
     } else {
         page = any_segment_header(&mut input).encode();
         page.resize(PAGE_LEN as usize, 0);
-        for _ in 0..input.below(4) {
-            input.edit(&mut page);
-        }
-        if input.chance(2) {
-            forge::fix_header_crc(&mut page);
-        }
+        input.edit_some(&mut page, forge::fix_header_crc);
     }
     match SegmentHeader::parse(&page) {
         Ok(header) => {
@@ -117,12 +112,7 @@ pub fn frame_header(data: &[u8]) {
         bytes = input.rest().to_vec();
     } else {
         bytes = any_frame_header(&mut input).encode(&KEY, position);
-        for _ in 0..input.below(4) {
-            input.edit(&mut bytes);
-        }
-        if input.chance(2) {
-            forge::fix_frame_check(&mut bytes, &KEY, position);
-        }
+        input.edit_some(&mut bytes, |bytes| forge::fix_frame_check(bytes, &KEY, position));
     }
     if let Some(header) = FrameHeader::parse(&bytes, &KEY, position) {
         assert_eq!(header.encode(&KEY, position), bytes[..FRAME_HEADER_LEN], "a frame header has one encoding");
@@ -216,12 +206,7 @@ pub fn mark(data: &[u8]) {
         };
         bytes = mark.encode(&KEY, at);
         assert_eq!(Mark::parse(&bytes, &KEY, at), Some(mark));
-        for _ in 0..input.below(4) {
-            input.edit(&mut bytes);
-        }
-        if input.chance(2) {
-            forge::fix_mark_check(&mut bytes, &KEY, at);
-        }
+        input.edit_some(&mut bytes, |bytes| forge::fix_mark_check(bytes, &KEY, at));
     }
     if let Some(mark) = Mark::parse(&bytes, &KEY, at) {
         assert_eq!(mark.encode(&KEY, at), bytes[..MARK_LEN], "a mark has one encoding");
@@ -250,12 +235,9 @@ pub fn footer(data: &[u8]) {
     // As long as a file can be: lengths are signed in every system.
     let file_len = if input.chance(2) { footer.file_len() } else { input.number() >> 1 };
     let mut bytes = footer.encode(&KEY);
-    for _ in 0..input.below(4) {
-        input.edit(&mut bytes);
-    }
-    if input.chance(2) {
-        forge::fix_footer_check(&mut bytes, &KEY, file_len.saturating_sub(FOOTER_LEN as u64));
-    }
+    input.edit_some(&mut bytes, |bytes| {
+        forge::fix_footer_check(bytes, &KEY, file_len.saturating_sub(FOOTER_LEN as u64));
+    });
     let index = input.rest();
     for bytes in [&bytes[..], index] {
         if let Some(footer) = Footer::parse(bytes, &KEY, file_len) {

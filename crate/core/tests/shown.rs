@@ -139,6 +139,13 @@ impl DiskFile for HookedFile {
     }
 }
 
+/// A group that is written, and whose sync fails: it stops the log.
+fn append_unsynced(world: &SimWorld, writer: &Log, records: u32, segment: &str) {
+    world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData]).path(segment));
+    append(world, writer, records);
+    assert!(writer.failure().is_some(), "the group did not meet the fault");
+}
+
 /// A log of 40 records in segment 1, and 20 in the first group of segment 2, whose sync failed.
 fn rotation_whose_sync_fails() -> (SimWorld, Log) {
     let world = SimWorld::new(1);
@@ -146,9 +153,7 @@ fn rotation_whose_sync_fails() -> (SimWorld, Log) {
     for _ in 0..2 {
         append(&world, &writer, 20);
     }
-    world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData]).path("0000000002.seg"));
-    append(&world, &writer, 20);
-    assert!(writer.failure().is_some(), "the rotation did not meet the fault");
+    append_unsynced(&world, &writer, 20, "0000000002.seg");
     (world, writer)
 }
 
@@ -285,9 +290,7 @@ fn a_writer_that_opens_while_a_reader_looks_is_followed() {
         there.lock().get_or_insert_with(|| {
             let writer = write(&inner);
             append(&inner, &writer, 1);
-            inner.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData]));
-            append(&inner, &writer, 1);
-            assert!(writer.failure().is_some());
+            append_unsynced(&inner, &writer, 1, "0000000001.seg");
             writer
         });
         Ok(())
@@ -303,9 +306,7 @@ fn a_live_mark_read_while_it_is_written_is_read_again() {
     let world = SimWorld::new(9);
     let writer = write(&world);
     append(&world, &writer, 1);
-    world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData]));
-    append(&world, &writer, 1);
-    assert!(writer.failure().is_some());
+    append_unsynced(&world, &writer, 1, "0000000001.seg");
     // A half of it is that of the next one.
     let lock = Path::new(DIR).join("lock");
     let sound = world.disk.read_file(&lock).unwrap();

@@ -82,6 +82,16 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// Edits none or some places, and half of the time has `fix` put the checksum right again.
+    pub fn edit_some(&mut self, bytes: &mut [u8], fix: impl FnOnce(&mut [u8])) {
+        for _ in 0..self.below(4) {
+            self.edit(bytes);
+        }
+        if self.chance(2) {
+            fix(bytes);
+        }
+    }
+
     /// Damages a file: also pages, copies of its own bytes, and its length.
     pub fn damage(&mut self, bytes: &mut Vec<u8>) {
         let at = self.place(bytes.len()).min(bytes.len());
