@@ -11,7 +11,7 @@ use varve_core::format::{
     FOOTER_LEN, FRAME_HEADER_LEN, FRAMES_START, Footer, FrameFlags, FrameHeader, IndexEntry, Mark, Position, SLOTS,
     SegmentHeader,
 };
-use varve_core::hash::{self, Keys, LeafHasher, RecordRef};
+use varve_core::hash::{self, Hash, Keys, LeafHasher, Peaks, RecordRef};
 use varve_core::host::Host;
 use varve_core::log::{Listener, Log};
 use varve_core::options::{Compression, Options};
@@ -29,13 +29,18 @@ impl Listener for Deaf {
     fn failed(&self, _: &Error) {}
 }
 
-fn try_open(world: &SimWorld) -> Result<Log> {
-    let options = Options { segment_bytes: 64 << 10, compression: Compression::None, ..Options::default() };
+fn try_open(world: &SimWorld, secret: Option<&[u8]>) -> Result<Log> {
+    let options = Options {
+        segment_bytes: 64 << 10,
+        compression: Compression::None,
+        secret: secret.map(<[u8]>::to_vec),
+        ..Options::default()
+    };
     Log::open(world.host(), Path::new(DIR), options, Arc::new(Deaf))
 }
 
 fn open(world: &SimWorld) -> Log {
-    try_open(world).expect("the log opens")
+    try_open(world, None).expect("the log opens")
 }
 
 fn submit(log: &Log, payload: &[u8]) {
@@ -82,24 +87,21 @@ impl Forge {
     }
 }
 
-#[test]
-fn a_head_that_the_records_do_not_give_is_refused_though_it_is_sealed() {
+/// A log of one record that a slot attests, and no close: its frame is the last.
+fn one_euro(secret: Option<&[u8]>) -> (SimWorld, Forge) {
     let world = SimWorld::new(1);
-    let log = open(&world);
+    let log = try_open(&world, secret).expect("the log opens");
     append(&world, &log, b"one euro");
-    // The quiet moment: a slot states the head too.
     world.executor.run_all();
     drop(log);
     let world = world.crash_with(&CrashChoice::keep_all());
-    let mut forge = Forge::new(&world, 1);
-    let mut header = forge.frame(FRAMES_START);
-    header.head[0] ^= 1;
-    let record = RecordRef { payload: b"one euro", time: header.base_time, kind: 0, flags: 0 };
-    let mut leaves = Vec::new();
-    LeafHasher::new().leaves(&forge.keys, 0, &[record], &mut leaves);
-    header.seal = hash::frame_seal(&forge.keys, header.flags.0, 0, 0, 1, &header.head, &leaves);
-    let encoded = header.encode(&forge.key, FRAMES_START);
-    forge.put(FRAMES_START, &encoded);
+    let forge = Forge::new(&world, 1);
+    (world, forge)
+}
+
+/// Puts the only frame into the file, its head in the slots too, and nothing into `lock`: the log is refused as it is.
+fn ensure_refused(world: &SimWorld, mut forge: Forge, header: &FrameHeader, secret: Option<&[u8]>) {
+    forge.put(FRAMES_START, &header.encode(&forge.key, FRAMES_START));
     for slot in SLOTS {
         if let Some(mark) = Mark::parse(&forge.bytes[slot as usize..], &forge.key, slot) {
             let mark = Mark { head: header.head, ..mark }.encode(&forge.key, slot);
@@ -108,9 +110,42 @@ fn a_head_that_the_records_do_not_give_is_refused_though_it_is_sealed() {
     }
     world.disk.write_file(&segment(1), &forge.bytes).unwrap();
     world.disk.write_file(&Path::new(DIR).join("lock"), &[]).unwrap();
-    let refused = try_open(&world).err().expect("refused");
+    let refused = try_open(world, secret).err().expect("refused");
     assert!(matches!(refused, Error::Corrupt(_)), "{refused}");
     assert!(world.disk.read_file(&segment(1)).unwrap() == forge.bytes);
+}
+
+fn leaf_of(forge: &Forge, payload: &[u8], time: u64) -> Vec<Hash> {
+    let mut leaves = Vec::new();
+    LeafHasher::new().leaves(&forge.keys, 0, &[RecordRef { payload, time, kind: 0, flags: 0 }], &mut leaves);
+    leaves
+}
+
+#[test]
+fn a_payload_rewritten_with_all_checksums_put_right_is_refused() {
+    // By somebody who can write the files, knows the format and lacks the secret.
+    let secret = Some(&[9; 32][..]);
+    let (world, mut forge) = one_euro(secret);
+    let mut header = forge.frame(FRAMES_START);
+    let body = FRAMES_START as usize + FRAME_HEADER_LEN;
+    let end = (FRAMES_START + header.frame_len()) as usize;
+    assert_eq!(&forge.bytes[body + 2..body + 10], b"one euro");
+    forge.bytes[body + 2..body + 10].copy_from_slice(b"two euro");
+    header.body_crc = crc32c::crc32c(&forge.bytes[body..end]);
+    let mut peaks = Peaks::new();
+    peaks.extend(&forge.keys, &leaf_of(&forge, b"two euro", header.base_time), &mut Vec::new());
+    header.head = peaks.head(&forge.keys);
+    ensure_refused(&world, forge, &header, secret);
+}
+
+#[test]
+fn a_head_that_does_not_recompute_is_refused_though_it_is_sealed() {
+    let (world, forge) = one_euro(None);
+    let mut header = forge.frame(FRAMES_START);
+    header.head[0] ^= 1;
+    let leaves = leaf_of(&forge, b"one euro", header.base_time);
+    header.seal = hash::frame_seal(&forge.keys, header.flags.0, 0, 0, 1, &header.head, &leaves);
+    ensure_refused(&world, forge, &header, None);
 }
 
 /// A group torn by a power loss, whose payload says in header after header that everything up to far behind it was
@@ -172,7 +207,7 @@ fn frames_inside_of_a_payload_attest_nothing() {
 fn frames_made_for_their_place_in_a_payload_have_a_torn_group_refused_and_lose_nothing() {
     let (world, torn_at) = torn_group_with_imitations(4, |forge| forge.key);
     let before = world.disk.read_file(&segment(1)).unwrap();
-    match try_open(&world).err().expect("refused") {
+    match try_open(&world, None).err().expect("refused") {
         Error::Corrupt(damage) => assert_eq!(damage.position, Some(torn_at)),
         other => panic!("{other}"),
     }
