@@ -4,8 +4,11 @@
 //! `VARVE_HISTORIES=100000` runs more of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod ending;
+mod faults;
 mod interleave;
 mod model;
+mod opening;
 mod reference;
 mod rot;
 mod run;
