@@ -4,7 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { type Head, type Log, type LogRecord, type OpenOptions, VarveError } from '../../lib/index.js'
-import { type EncodingName, isValid, type Program, type Reading, type Step } from './steps.js'
+import { isValid, type Program, type Step } from './steps.js'
+import { collect, outOf, range, sourceOf } from './ways.js'
 
 /** Where the program's logs are. */
 export interface Place {
@@ -376,42 +377,4 @@ function ended<T>(promise: Promise<T>): Promise<Ended<T>> {
     value => ({ value }),
     error => ({ error }),
   )
-}
-
-/** A value as it comes out again. */
-function outOf(encoding: EncodingName, value: any): unknown {
-  if (encoding === 'buffer') return Buffer.from(value)
-  return encoding === 'json' ? JSON.parse(JSON.stringify(value)) : value
-}
-
-function sourceOf(values: unknown[], kind: 'array' | 'generator' | 'async'): any {
-  if (kind === 'array') return values
-  const generate = function* () {
-    yield* values
-  }
-  const wait = async function* () {
-    for (const value of values) yield await value
-  }
-  return kind === 'generator' ? generate() : wait()
-}
-
-async function collect(log: Log<any, any>, how: 'all' | 'each' | 'chunks', options: Reading) {
-  if (how === 'all') return log.read(options).toArray()
-  const records: LogRecord<unknown>[] = []
-  if (how === 'each') {
-    for await (const record of log.read(options)) records.push(record)
-  } else {
-    for await (const chunk of log.read(options).chunks()) records.push(...chunk)
-  }
-  return records
-}
-
-/** The offsets that a read gives in a log of `size`. */
-function range(
-  { from = 0, to, limit = Infinity, reverse = false }: Reading & { from?: number; to?: number },
-  size: number,
-) {
-  const end = Math.min(to ?? size, size)
-  const offsets = Array.from({ length: Math.max(0, end - from) }, (_, index) => from + index)
-  return (reverse ? offsets.reverse() : offsets).slice(0, limit)
 }
