@@ -89,8 +89,11 @@ export interface NativeVerifyOptions {
 }
 
 export type NativeEvent =
-  /** Everything below `size` of this log is durable (watermark; never decreases). `hash` is head(size), 32 bytes. */
-  | { type: 'durable'; log: number; size: number; hash: Uint8Array }
+  /**
+   * Everything below `size` of these logs is durable (a log's never decreases). For each log 48 bytes, little-endian: its
+   * handle (u32), 4 unused bytes, `size` (f64), head(size) (32 bytes).
+   */
+  | { type: 'durable'; watermarks: Uint8Array }
   /** The log stopped: every append not yet durable fails with this error. Sent once, after the last `durable`. */
   | { type: 'failed'; log: number; error: NativeError }
   /** Answer to a request. For verify the value is a VerifyReport as in api.d.ts, for inspect a LogInfo. */

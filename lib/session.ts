@@ -10,6 +10,9 @@ import { closedError, fromNative } from './errors.js'
 import { EXIT_TIMEOUT, onExit } from './exit.js'
 import type { Binding, NativeError, NativeEvent } from './native.js'
 
+/** See `NativeEvent`. */
+const WATERMARK_BYTES = 48
+
 /** Who waits for the answer to a request. */
 interface Waiter {
   /** Handle of the log it belongs to, if to one. */
@@ -104,7 +107,7 @@ export class Session {
   #dispatch(event: NativeEvent): void {
     switch (event.type) {
       case 'durable':
-        this.#logs.get(event.log)?.durable(event.size, event.hash)
+        this.#durable(event.watermarks)
         break
       case 'failed':
         this.#logs.get(event.log)?.failed(event.error)
@@ -114,6 +117,15 @@ export class Session {
         break
       case 'done':
         this.#take(event.request)?.settle(event.error, event.value)
+    }
+  }
+
+  #durable(watermarks: Uint8Array): void {
+    const { buffer, byteOffset, length } = watermarks
+    const view = new DataView(buffer, byteOffset, length)
+    for (let at = 0; at < length; at += WATERMARK_BYTES) {
+      const log = this.#logs.get(view.getUint32(at, true))
+      log?.durable(view.getFloat64(at + 8, true), watermarks.subarray(at + 16, at + WATERMARK_BYTES))
     }
   }
 

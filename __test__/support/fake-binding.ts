@@ -88,7 +88,11 @@ export class FakeBinding implements Binding {
   /** Makes records durable, all that were submitted or up to `size`, and answers the flushes that this covers. */
   sync(size = this.submitted): void {
     this.durableSize = size
-    this.emit({ type: 'durable', log: 1, size, hash: hashOf(size) })
+    const watermarks = Buffer.alloc(48)
+    watermarks.writeUInt32LE(1)
+    watermarks.writeDoubleLE(size, 8)
+    watermarks.set(hashOf(size), 16)
+    this.emit({ type: 'durable', watermarks })
     const answered = this.#pendingFlushes.filter(flush => flush.size <= size)
     this.#pendingFlushes = this.#pendingFlushes.filter(flush => flush.size > size)
     for (const { request } of answered) this.done(request, { size, hash: hashOf(size) })

@@ -14,8 +14,9 @@ use parking_lot::{Mutex, RwLock};
 use varve_core::disk::file::FileDisk;
 use varve_core::host::{Host, SystemClock, SystemEntropy};
 use varve_core::pool::Pool;
+use varve_core::writer::Head;
 
-use crate::events::{Event, Queue};
+use crate::events::{Event, Queue, Watermark};
 use crate::logs::Logs;
 use crate::objects;
 use crate::raw;
@@ -68,13 +69,23 @@ impl Environment {
         })
     }
 
-    /// Queues an event, and wakes JS unless it is awake already. Any thread.
+    /// Queues an event. Any thread.
     pub fn push(&self, event: Event) {
+        self.queue(|queue| queue.push(event));
+    }
+
+    /// Queues what is durable of a log. Any thread.
+    pub fn durable(&self, log: u32, head: Head) {
+        self.queue(|queue| queue.durable(log, head));
+    }
+
+    /// Queues something, and wakes JS unless it is awake already.
+    fn queue(&self, add: impl FnOnce(&mut Queue)) {
         let mut inbox = self.inbox.lock();
         if inbox.ended {
             return;
         }
-        inbox.queue.push(event);
+        add(&mut inbox.queue);
         let woken = std::mem::replace(&mut inbox.woken, true);
         // Free again before JS wakes: a kernel likes to run it at once, on this very core.
         drop(inbox);
@@ -83,7 +94,7 @@ impl Environment {
         }
     }
 
-    fn take_events(&self) -> Vec<Event> {
+    fn take_events(&self) -> (Vec<Watermark>, Vec<Event>) {
         let mut inbox = self.inbox.lock();
         inbox.woken = false;
         inbox.queue.take()
@@ -142,12 +153,13 @@ fn forget(key: usize) {
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| environment.end()));
 }
 
-/// All queued events, oldest first.
+/// All queued events: watermarks, then the others, oldest first.
 #[napi(catch_unwind)]
 pub fn drain(env: &Env) -> Result<Vec<Object<'_>>> {
     let environment = Environment::of(env)?;
-    let events = environment.take_events();
-    events.into_iter().map(|event| objects::event(env, &environment, event)).collect()
+    let (watermarks, events) = environment.take_events();
+    let durable = (!watermarks.is_empty()).then(|| objects::durable(env, &watermarks));
+    durable.into_iter().chain(events.into_iter().map(|event| objects::event(env, &environment, event))).collect()
 }
 
 /// Keeps the process alive exactly while the facade waits for something.

@@ -1,7 +1,7 @@
 //! What engine threads have to tell an environment, and the queue it waits in.
 //!
-//! Of the watermarks of one log only the newest waits. It takes the place of the older one, ahead of everything
-//! pushed in between: earlier than it became true it cannot be seen, since it is true already.
+//! Of the watermarks of one log only the newest waits, and watermarks are taken ahead of everything else: earlier than one
+//! became true it cannot be seen, since it is true already.
 
 use std::collections::HashMap;
 
@@ -15,13 +15,14 @@ use varve_core::writer::Head;
 /// How a request ended.
 pub type Outcome = Result<Answer>;
 
-/// One event, as in `NativeEvent`.
+/// Everything below `head.size` of a log is durable.
+pub struct Watermark {
+    pub log: u32,
+    pub head: Head,
+}
+
+/// One other event, as in `NativeEvent`.
 pub enum Event {
-    /// Everything below `head.size` is durable.
-    Durable {
-        log: u32,
-        head: Head,
-    },
     /// The log stopped.
     Failed {
         log: u32,
@@ -64,25 +65,28 @@ pub struct Chunk {
     pub bounds: Vec<u64>,
 }
 
-/// Events in order of arrival.
+/// What waits, each kind in order of arrival.
 #[derive(Default)]
 pub struct Queue {
+    watermarks: Vec<Watermark>,
+    /// Where in `watermarks` that of a log stands.
+    watermark_of: HashMap<u32, usize>,
     events: Vec<Event>,
-    /// Where in `events` the watermark of a log stands.
-    durable_at: HashMap<u32, usize>,
 }
 
 impl Queue {
-    /// Adds one.
+    /// A log has grown.
+    pub fn durable(&mut self, log: u32, head: Head) {
+        let at = *self.watermark_of.entry(log).or_insert(self.watermarks.len());
+        match self.watermarks.get_mut(at) {
+            Some(older) => older.head = head,
+            None => self.watermarks.push(Watermark { log, head }),
+        }
+    }
+
+    /// Adds another event.
     pub fn push(&mut self, event: Event) {
         match &event {
-            Event::Durable { log, .. } => {
-                if let Some(&at) = self.durable_at.get(log) {
-                    self.events[at] = event;
-                    return;
-                }
-                self.durable_at.insert(*log, self.events.len());
-            }
             Event::Progress { request, .. } => {
                 // Only the newest is of interest. Something else in between is rare, and harmless.
                 if let Some(Event::Progress { request: last, .. }) = self.events.last()
@@ -97,9 +101,9 @@ impl Queue {
     }
 
     /// Takes all of them.
-    pub fn take(&mut self) -> Vec<Event> {
-        self.durable_at.clear();
-        std::mem::take(&mut self.events)
+    pub fn take(&mut self) -> (Vec<Watermark>, Vec<Event>) {
+        self.watermark_of.clear();
+        (std::mem::take(&mut self.watermarks), std::mem::take(&mut self.events))
     }
 }
 
@@ -107,32 +111,33 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn durable(log: u32, size: u64) -> Event {
-        Event::Durable { log, head: Head { size, hash: [0; 32] } }
+    fn head(size: u64) -> Head {
+        Head { size, hash: [0; 32] }
     }
 
     /// Events in short: d(log)=(size), f(log), p(bytes), a(request).
     fn taken(queue: &mut Queue) -> String {
-        let words = queue.take().into_iter().map(|event| match event {
-            Event::Durable { log, head } => format!("d{log}={}", head.size),
+        let (watermarks, events) = queue.take();
+        let watermarks = watermarks.into_iter().map(|Watermark { log, head }| format!("d{log}={}", head.size));
+        let events = events.into_iter().map(|event| match event {
             Event::Failed { log, .. } => format!("f{log}"),
             Event::Progress { bytes, .. } => format!("p{bytes}"),
             Event::Done { request, .. } => format!("a{request}"),
         });
-        words.collect::<Vec<_>>().join(" ")
+        watermarks.chain(events).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn only_the_newest_watermark_of_a_log_waits_ahead_of_its_failure_and_answers() {
         let mut queue = Queue::default();
-        queue.push(durable(1, 10));
-        queue.push(durable(2, 5));
+        queue.durable(1, head(10));
+        queue.durable(2, head(5));
         queue.push(Event::Done { request: 7, outcome: Ok(Answer::Nothing) });
-        queue.push(durable(1, 20));
+        queue.durable(1, head(20));
         queue.push(Event::Failed { log: 1, error: Error::Aborted });
-        queue.push(durable(2, 6));
+        queue.durable(2, head(6));
         assert_eq!(taken(&mut queue), "d1=20 d2=6 a7 f1");
-        queue.push(durable(2, 7));
+        queue.durable(2, head(7));
         assert_eq!(taken(&mut queue), "d2=7");
         assert_eq!(taken(&mut queue), "");
     }

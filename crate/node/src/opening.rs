@@ -141,7 +141,7 @@ impl Listener for Watcher {
         // What comes after 'failed' counts as not acknowledged.
         let failed = self.failed.lock();
         if !*failed {
-            self.environment.push(Event::Durable { log: self.log, head });
+            self.environment.durable(self.log, head);
         }
     }
 
