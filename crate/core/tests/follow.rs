@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
-use support::Strict;
+use support::{Strict, append_filler as append};
 use varve_core::disk::Access;
 use varve_core::disk::sim::SimRng;
 use varve_core::error::{Error, Result};
@@ -21,12 +21,6 @@ const DIR: &str = "/log";
 fn open(world: &SimWorld, read_only: bool) -> Log {
     let options = Options { read_only, segment_bytes: 64 << 10, compression: Compression::None, ..Options::default() };
     Log::open(world.host(), Path::new(DIR), options, Arc::new(Strict)).unwrap()
-}
-
-fn append(world: &SimWorld, log: &Log, count: u32) {
-    let payloads = vec![b'x'; 1000 * count as usize];
-    log.submit(&payloads, &vec![1000; count as usize], &[count]).unwrap();
-    world.executor.run_ready();
 }
 
 /// Begins to wait; the answer comes from the channel once there is one.

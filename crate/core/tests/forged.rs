@@ -2,9 +2,12 @@
 //! a caller whose payloads imitate it. Nothing of it is believed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use support::Deaf;
 use varve_core::disk::sim::{CrashChoice, SectorFate};
 use varve_core::error::{Error, Result};
 use varve_core::format::{
@@ -13,21 +16,14 @@ use varve_core::format::{
 };
 use varve_core::hash::{self, Hash, Keys, LeafHasher, Peaks, RecordRef};
 use varve_core::host::Host;
-use varve_core::log::{Listener, Log};
+use varve_core::log::Log;
 use varve_core::options::{Compression, Options};
 use varve_core::pool::Pool;
 use varve_core::reader::ReadRequest;
 use varve_core::salvage::salvage;
 use varve_core::simulation::SimWorld;
-use varve_core::writer::Head;
 
 const DIR: &str = "/log";
-
-struct Deaf;
-impl Listener for Deaf {
-    fn durable(&self, _: Head) {}
-    fn failed(&self, _: &Error) {}
-}
 
 fn try_open(world: &SimWorld, secret: Option<&[u8]>) -> Result<Log> {
     let options = Options {

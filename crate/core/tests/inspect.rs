@@ -4,9 +4,9 @@
 mod support;
 
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
-use support::{Strict, real_host};
+use support::{Strict, close, flush, real_host};
 use varve_core::error::HeadClaim;
 use varve_core::inspect::{Info, inspect};
 use varve_core::log::Log;
@@ -16,19 +16,11 @@ fn fill(log: &Log, batches: u32) -> HeadClaim {
     for batch in 0..batches {
         log.submit(&[b'x'; 3000], &[1000; 3], &[3]).unwrap();
         if batch + 1 == batches {
-            let (sender, receiver) = mpsc::channel();
-            log.flush(Box::new(move |head| sender.send(head).unwrap()));
-            receiver.recv().unwrap().unwrap();
+            flush(log).unwrap();
         }
     }
     let head = log.head();
     HeadClaim { id: *log.id(), size: head.size, hash: head.hash }
-}
-
-fn close(log: &Log) {
-    let (sender, receiver) = mpsc::channel();
-    log.close(Box::new(move |outcome| sender.send(outcome).unwrap()));
-    receiver.recv().unwrap().unwrap();
 }
 
 fn look(dir: &Path) -> Info {
@@ -68,7 +60,7 @@ fn an_open_and_a_closed_log_are_described() {
         let holder = info.locked_by.expect("this process holds the lock");
         assert!(holder.this_process && holder.pid == std::process::id());
     }
-    close(&log);
+    close(&log).unwrap();
     let info = look(dir.path());
     assert_eq!((info.head, info.locked_by.clone()), (head, None));
     adds_up(&info);
@@ -89,7 +81,7 @@ fn a_damaged_log_is_described_as_far_as_it_can_be() {
         Options { segment_bytes: 64 << 10, compression: varve_core::options::Compression::None, ..Options::default() };
     let log = Log::open(real_host(), dir.path(), options, Arc::new(Strict)).unwrap();
     let head = fill(&log, 70);
-    close(&log);
+    close(&log).unwrap();
     let sound = look(dir.path());
     for segment in 0..3 {
         let path = dir.path().join(&sound.segments[segment].file);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use support::{Deaf, read_from};
+use support::{Deaf, append_filler as append, read_from};
 use varve_core::disk::sim::{Call, CrashChoice, Fault, Rule, SectorFate};
 use varve_core::disk::{Access, Disk, DiskFile, Entry, EntryKind, Volume};
 use varve_core::error::{Error, HeadClaim, Result};
@@ -34,11 +34,6 @@ fn write(world: &SimWorld) -> Log {
 
 fn read(world: &SimWorld) -> Log {
     open_with(world.host(), options(true)).unwrap()
-}
-
-fn append(world: &SimWorld, log: &Log, count: u32) {
-    log.submit(&vec![b'x'; 1000 * count as usize], &vec![1000; count as usize], &[count]).unwrap();
-    world.executor.run_ready();
 }
 
 /// A batch that is written and never synced: the process is killed before the sync returns.

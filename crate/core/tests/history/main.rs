@@ -14,6 +14,8 @@ mod rot;
 mod run;
 mod scenarios;
 mod stray;
+#[path = "../support/mod.rs"]
+mod support;
 mod user;
 mod verified;
 mod watch;

@@ -14,16 +14,12 @@ use varve_core::simulation::SimWorld;
 use varve_core::verify::{VerifyOptions, verify_dir};
 use varve_core::writer::Head;
 
+use crate::support::Deaf;
+
 /// A payload of this length fills a frame of exactly 16 KiB: a stale frame behind it starts on a sector, and the write
 /// of the frame before does not wipe it out.
 const WHOLE_SECTORS: usize = 16_269;
 const DIR: &str = "/log";
-
-struct Deaf;
-impl Listener for Deaf {
-    fn durable(&self, _: Head) {}
-    fn failed(&self, _: &Error) {}
-}
 
 fn options() -> Options {
     Options { segment_bytes: 64 << 10, compression: Compression::None, ..Options::default() }

@@ -12,6 +12,7 @@ use varve_core::log::{Listener, Log};
 use varve_core::options::Options;
 use varve_core::pool::Pool;
 use varve_core::reader::ReadRequest;
+use varve_core::simulation::SimWorld;
 use varve_core::writer::Head;
 
 /// For tests that ask the log itself.
@@ -109,4 +110,10 @@ pub fn read_from(log: &Log, from: u64, verify: bool) -> Result<Vec<Vec<u8>>> {
         payloads.extend((0..records.len()).filter_map(|at| records.payload(at)).map(<[u8]>::to_vec));
         request.from = records.from;
     }
+}
+
+/// On a simulated disk: appends one batch of `count` records of 1,000 bytes and runs everything but the quiet moment.
+pub fn append_filler(world: &SimWorld, log: &Log, count: u32) {
+    log.submit(&vec![b'x'; 1000 * count as usize], &vec![1000; count as usize], &[count]).expect("taken");
+    world.executor.run_ready();
 }
