@@ -32,6 +32,11 @@ impl FrameEncoder {
         Self { codec }
     }
 
+    /// Whether bodies are compressed.
+    pub fn compresses(&self) -> bool {
+        self.codec.id() != Uncompressed.id()
+    }
+
     /// Appends `frames` to `out`, unstamped, and extends `peaks` by their records, which are `records`. Returns where
     /// each frame starts. `executor` lends a thread for compressing when there are many; this one hashes meanwhile.
     pub fn encode(
@@ -43,14 +48,24 @@ impl FrameEncoder {
         executor: &dyn Executor,
         out: &mut Vec<u8>,
     ) -> Result<Vec<usize>> {
+        if !self.compresses() {
+            let places = put_bodies(frames, out)?;
+            WORKSPACES.lend(|Workspace { hashing, .. }| {
+                hashing.build(keys, peaks.size(), records);
+                for (frame, &(start, body_len)) in frames.iter().zip(&places) {
+                    let header = FrameHeader { raw_len: body_len as u32, ..hashing.header(keys, peaks, frame) };
+                    put_header(header, start, body_len, out);
+                }
+            });
+            return Ok(places.into_iter().map(|(start, _)| start).collect());
+        }
         // A little more than the payloads, so that it seldom grows.
         let payload_bytes: usize = records.iter().map(|record| record.payload.len()).sum();
         let mut raw = Buffer::with_capacity(payload_bytes + 4 * records.len() + frames.len());
         let mut bodies = Vec::with_capacity(frames.len());
         for frame in frames {
             let start = raw.len();
-            let base_time = frame.records.first().map_or(0, |record| record.time);
-            record::encode(base_time, frame.records, &mut raw).map_err(|error| Error::Invalid(error.to_string()))?;
+            put_body(frame, &mut raw)?;
             bodies.push(start..raw.len());
         }
         let mut headers = Vec::with_capacity(frames.len());
@@ -147,6 +162,25 @@ impl Hashing {
     }
 }
 
+/// Bodies that are stored as they are go straight to their place, behind gaps for their headers. Returns each frame's
+/// start and its body's length.
+fn put_bodies(frames: &[FrameInput<'_>], out: &mut Vec<u8>) -> Result<Vec<(usize, usize)>> {
+    let mut places = Vec::with_capacity(frames.len());
+    for frame in frames {
+        let start = out.len();
+        out.extend_from_slice(&[0; FRAME_HEADER_LEN]);
+        put_body(frame, out)?;
+        places.push((start, out.len() - start - FRAME_HEADER_LEN));
+        pad(start, out);
+    }
+    Ok(places)
+}
+
+fn put_body(frame: &FrameInput<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let base_time = frame.records.first().map_or(0, |record| record.time);
+    record::encode(base_time, frame.records, out).map_err(|error| Error::Invalid(error.to_string()))
+}
+
 fn put_state(peaks: &Peaks, last_time: u64, out: &mut Vec<u8>) {
     for peak in peaks.hashes() {
         out.extend_from_slice(peak);
@@ -154,15 +188,29 @@ fn put_state(peaks: &Peaks, last_time: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&last_time.to_le_bytes());
 }
 
-/// Appends a frame; the header's stored length and checksum come from the body.
-fn put_frame(mut header: FrameHeader, body: &[u8], out: &mut Vec<u8>) {
-    header.stored_len = body.len() as u32;
-    let padding = header.frame_len() as usize - FRAME_HEADER_LEN - body.len();
-    const ZEROS: [u8; format::FRAME_ALIGN as usize] = [0; format::FRAME_ALIGN as usize];
-    header.body_crc = crc32c::crc32c_append(crc32c::crc32c(body), &ZEROS[..padding]);
-    header.encode_unstamped(out);
+/// Appends a frame.
+fn put_frame(header: FrameHeader, body: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[0; FRAME_HEADER_LEN]);
     out.extend_from_slice(body);
-    out.extend_from_slice(&ZEROS[..padding]);
+    pad(start, out);
+    put_header(header, start, body.len(), out);
+}
+
+/// Fills the frame that begins at `start` up with zeros.
+fn pad(start: usize, out: &mut Vec<u8>) {
+    let len = format::align_frame((out.len() - start) as u64) as usize;
+    out.resize(start + len, 0);
+}
+
+/// Writes the header into its gap; stored length and checksum come from the padded body behind it.
+fn put_header(mut header: FrameHeader, start: usize, body_len: usize, out: &mut [u8]) {
+    header.stored_len = body_len as u32;
+    let frame = &mut out[start..start + header.frame_len() as usize];
+    header.body_crc = crc32c::crc32c(&frame[FRAME_HEADER_LEN..]);
+    let mut bytes = Vec::with_capacity(FRAME_HEADER_LEN);
+    header.encode_unstamped(&mut bytes);
+    frame[..FRAME_HEADER_LEN].copy_from_slice(&bytes);
 }
 
 /// What is wrong with a frame whose header check holds.
