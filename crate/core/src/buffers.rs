@@ -47,7 +47,7 @@ impl Kept {
 }
 
 /// A vector whose memory is kept when it is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Buffer(Vec<u8>);
 
 impl Buffer {

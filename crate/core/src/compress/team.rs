@@ -14,13 +14,15 @@ use super::{Codec, Scratch, Uncompressed};
 use crate::buffers::Buffer;
 use crate::host::{Class, Executor};
 
-/// Bodies below which a helper costs more than it does.
-const BODIES_MIN: usize = 8;
+/// Bytes below which a helper costs more than it does. (Not bodies: four of 256 KiB are compressed 1.39 times as fast.)
+const BYTES_MIN: usize = 128 << 10;
+/// Bodies of this size need memory that the allocator would take from the system, and give back.
+const LARGE: usize = 64 << 10;
 /// The helper waits for no disk: a device number that none has.
 const NO_DEVICE: u64 = u64::MAX;
 
 /// A body as it is stored: compressed, or `None` where that is not smaller.
-pub type Stored = Option<Vec<u8>>;
+pub type Stored = Option<Buffer>;
 
 struct Work {
     codec: &'static dyn Codec,
@@ -71,9 +73,9 @@ pub fn compress(
 ) -> (Raw, Vec<Stored>) {
     if codec.id() == Uncompressed.id() {
         meanwhile();
-        return (Raw::Own(raw), vec![None; bodies.len()]);
+        return (Raw::Own(raw), bodies.iter().map(|_| None).collect());
     }
-    if bodies.len() < BODIES_MIN {
+    if bodies.len() < 2 || raw.len() < BYTES_MIN {
         meanwhile();
         let stored = bodies.iter().map(|body| compress_one(codec, &raw[body.clone()], scratch)).collect();
         return (Raw::Own(raw), stored);
@@ -85,7 +87,7 @@ pub fn compress(
     executor.spawn_beside(Class::Pipeline { device: NO_DEVICE }, Box::new(move || help(&helper)));
 
     meanwhile();
-    let mut stored: Vec<Option<Stored>> = vec![None; count];
+    let mut stored: Vec<Option<Stored>> = (0..count).map(|_| None).collect();
     while let Some((at, body)) = work.take() {
         stored[at] = Some(compress_one(codec, body, scratch));
     }
@@ -143,7 +145,9 @@ fn help(work: &Work) {
 }
 
 fn compress_one(codec: &dyn Codec, body: &[u8], scratch: &mut Scratch) -> Stored {
-    let mut stored = Vec::new();
+    // A large one is compressed in its place; of a usual one only the result comes here.
+    let mut stored =
+        if body.len() < LARGE { Buffer::default() } else { Buffer::with_capacity(body.len() + body.len() / 128) };
     codec.compress(body, &mut stored, scratch).then_some(stored)
 }
 

@@ -216,9 +216,7 @@ fn run_stage_1(log: &Arc<Shared>) {
             queue.preparing = false;
             break;
         }
-        if preparer.is_empty() {
-            preparer.take_in(&mut writer.queue.lock().pending);
-        }
+        preparer.take_in(&mut writer.queue.lock().pending);
         let part = match preparer.next_part(log) {
             Ok(part) => part,
             Err(error) => {

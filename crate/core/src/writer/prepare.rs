@@ -20,6 +20,9 @@ use super::submission::Submission;
 
 /// Payload bytes at which a part is closed: small enough that stage 2 starts early, large enough to amortize.
 const PART_BYTES: u64 = 1 << 20;
+/// The same where a part would hold a single record: that is one body, which one thread compresses, and two are work for
+/// two. Measured: payloads of 1 MiB, LZ4, four in flight, 1.33 times as fast.
+const LONE_PART_BYTES: u64 = 2 << 20;
 /// A segment is left before its index entries would not fit 32 bits.
 const SEGMENT_RECORDS_MAX: u64 = 1 << 31;
 
@@ -183,8 +186,7 @@ impl Preparer {
                 if plan.records == 0 {
                     // A batch lies in one segment. One that is larger than a segment gets a larger one.
                     plan.rotate = (with_this > room || crowded) && records_before > 0;
-                } else if plan.bytes + bytes > PART_BYTES || plan.crowds(with_this, room, self.segment_bytes) || crowded
-                {
+                } else if self.is_full(&plan, bytes) || plan.crowds(with_this, room, self.segment_bytes) || crowded {
                     return Some(plan);
                 }
                 most = with_this;
@@ -196,6 +198,12 @@ impl Preparer {
             }
         }
         (plan.records > 0).then_some(plan)
+    }
+
+    /// Is a part closed before a batch of `bytes`?
+    fn is_full(&self, plan: &Plan, bytes: u64) -> bool {
+        let lone = plan.records == 1 && self.encoder.compresses();
+        plan.bytes + bytes > if lone { LONE_PART_BYTES } else { PART_BYTES }
     }
 
     fn encode_batches(
