@@ -17,8 +17,10 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use crate::host::{Class, Executor, Job};
 use crate::place::Place;
 
+use crowd::Crowd;
 use spin::{Call, Gap};
 
+mod crowd;
 mod spin;
 #[cfg(test)]
 mod tests;
@@ -71,6 +73,7 @@ struct State {
     /// A worker waits awake; it is counted in `waking`.
     spinning: bool,
     gap: Gap,
+    crowd: Crowd,
     closed: bool,
 }
 
@@ -107,7 +110,7 @@ impl Pool {
             threads_max: threads.max(THREADS_MIN),
             may_spin: cores() > 1,
             call: Call::default(),
-            state: Mutex::default(),
+            state: Mutex::new(State { crowd: Crowd::new(cores()), ..State::default() }),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -319,16 +322,33 @@ impl Shared {
         let worker = Arc::new(Worker { signal: Condvar::new(), place: Place::of_this_thread() });
         let mut state = self.state.lock();
         state.waking -= 1;
+        // The processor that it is kept off, in a crowd.
+        let mut kept_off = None;
         loop {
             if let Some((class, job)) = state.next_job(self.threads_max) {
+                let crowded = state.crowd.is(state.running);
+                let joins = crowded && kept_off.is_none();
+                if joins {
+                    kept_off = Some(state.crowd.join());
+                } else if !crowded && let Some(at) = kept_off.take() {
+                    state.crowd.leave(at);
+                }
                 self.call_workers(state, false);
-                worker.place.settle();
+                match kept_off {
+                    Some(at) if joins => worker.place.keep_off_number(at),
+                    Some(_) => {}
+                    None => worker.place.settle(),
+                }
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
                     // The hook has reported it. Dropping a payload may panic again: forget it.
                     std::mem::forget(panic);
                 }
                 state = self.state.lock();
                 state.finished(class);
+            } else if let Some(at) = kept_off.take() {
+                state.crowd.leave(at);
+                // Before it sleeps: what wakes it may be a lone job.
+                MutexGuard::unlocked(&mut state, || worker.place.settle());
             } else if self.spin(&mut state) {
                 // Looks again.
             } else if state.closed || !self.sleep(&mut state, &worker) {

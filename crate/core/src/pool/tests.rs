@@ -121,6 +121,38 @@ fn one_slow_device_leaves_a_thread_to_the_others() {
     assert_eq!(next(&events), "slow");
 }
 
+/// How many processors the thread that runs it may use.
+#[cfg(target_os = "linux")]
+fn processors() -> u32 {
+    rustix::thread::sched_getaffinity(None).unwrap().count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_crowd_of_workers_is_spread_and_a_lone_one_runs_anywhere() {
+    let pool = Pool::new(cores() + 4);
+    let (places, crowd) = (Arc::new(Barrier::new(cores() + 3)), processors());
+    let (tell, told) = channel();
+    for _ in 0..cores() + 3 {
+        let (places, tell) = (Arc::clone(&places), tell.clone());
+        let job = move || {
+            tell.send(processors()).unwrap();
+            places.wait();
+        };
+        pool.spawn(Class::Pipeline { device: 1 }, Box::new(job));
+    }
+    let spread = (0..cores() + 3).filter(|_| told.recv_timeout(SOON).unwrap() < crowd).count();
+    assert_eq!(spread, if cores() > 1 { 2 } else { 0 }, "those who came when it was a crowd");
+    while pool.shared.state.lock().running > 0 {
+        std::thread::yield_now();
+    }
+    for _ in 0..20 {
+        let tell = tell.clone();
+        pool.spawn(Class::Pipeline { device: 1 }, Box::new(move || tell.send(processors()).unwrap()));
+        assert_eq!(told.recv_timeout(SOON).unwrap(), crowd);
+    }
+}
+
 #[test]
 fn a_queue_is_first_in_first_out() {
     let pool = Pool::new(4);
