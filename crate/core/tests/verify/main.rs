@@ -80,9 +80,14 @@ fn restore(dir: &Path, files: &BTreeMap<String, Vec<u8>>) {
 
 fn verify_with(dir: &Path, options: &VerifyOptions) -> Report {
     let before = files(dir);
-    let report = verify_dir(&real_host(), dir, options, &|_, _| true).unwrap();
+    let report = verify_open(dir, options);
     assert!(files(dir) == before, "verifying changed the folder");
     report
+}
+
+/// Of a log that is open: its writer marks a quiet moment in the files when one comes.
+fn verify_open(dir: &Path, options: &VerifyOptions) -> Report {
+    verify_dir(&real_host(), dir, options, &|_, _| true).unwrap()
 }
 
 fn verify(dir: &Path) -> Report {
