@@ -239,11 +239,7 @@ fn run_stage_1(log: &Arc<Shared>) {
         let more = !preparer.is_empty() || !queue.pending.is_empty();
         let full = queue.prepared_bytes >= GROUP_BYTES_MAX;
         let start_flush = !std::mem::replace(&mut queue.flushing, true);
-        if more && !full {
-            drop(queue);
-            if start_flush {
-                spawn(log, run_stage_2);
-            }
+        if more && !full && !start_flush {
             continue;
         }
         queue.preparing = false;
@@ -251,7 +247,7 @@ fn run_stage_1(log: &Arc<Shared>) {
         drop(queue);
         drop(preparer);
         if start_flush {
-            // Nothing else to prepare: the same thread goes on, a lone append is handed over once.
+            // The device comes first: this thread goes on with it at once, and another one with what is left to prepare.
             run_stage_2(log);
         }
         return finish_if_idle(log);
