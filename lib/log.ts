@@ -206,11 +206,11 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
 
   // What follows is for the session and for readers.
 
-  durable(size: number, hash: Uint8Array): void {
-    const records = size - this.#writer.mark.size
-    this.#writer.durable(size, hash)
+  durable(size: number, hash: Uint8Array): number {
+    const records = this.#writer.durable(size, hash)
     this.#growth.grown()
     if (isWatched('varve:group') && records > 0 && !this.#readOnly) publish('varve:group', { log: this, records })
+    return records
   }
 
   failed(error: NativeError): void {
@@ -272,7 +272,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   }
 
   /** An answer that says how far the log is. */
-  readonly #moved = ({ size, hash }: { size: number; hash: Uint8Array }) => this.durable(size, hash)
+  readonly #moved = ({ size, hash }: { size: number; hash: Uint8Array }) => void this.durable(size, hash)
 
   /** Looks where the writer, in another process, is now. */
   #refresh(signal?: AbortSignal): Promise<void> {

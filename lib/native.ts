@@ -2,7 +2,7 @@
  * The contract between this facade and the native addon (crate/node); lib/loader.ts loads it.
  *
  * Everything asynchronous has a `request` number chosen by the facade and is answered by one event.
- * The addon calls `onEvents` (set by `connect`) when events wait; the facade then calls `drain()` until empty.
+ * The addon calls `onEvents` (set by `connect`) when events wait; the facade then calls `drain`.
  * Nothing here throws for what a disk, a file or an argument can cause: errors are values (`NativeError`).
  */
 /** An error as it crosses the boundary; lib/errors.ts turns it into what users see. */
@@ -123,7 +123,8 @@ export interface NativeStats {
 export interface Binding {
   /** Once per environment. The callback's handle starts unreferenced. */
   connect(onEvents: () => void): void
-  drain(): NativeEvent[]
+  /** All that wait. With `again` the facade will call once more if it gets any, and the addon does not call meanwhile. */
+  drain(again: boolean): NativeEvent[]
   /** Keeps the process alive (true) exactly while a promise or iterator waits; the facade counts, calls on 0 ↔ 1. */
   hold(keepAlive: boolean): void
   open(request: number, dir: string, options: NativeOpenOptions): void // value: NativeOpened

@@ -5,6 +5,7 @@
  * It is kept on the addon itself: two copies of this facade in one environment (bundles, Jest's module registry) share
  * the addon, whose events must reach whoever asked. So it only passes raw values; each copy makes its own errors.
  */
+import * as timers from 'node:timers'
 import { onAbort } from './abort.js'
 import { closedError, fromNative } from './errors.js'
 import { EXIT_TIMEOUT, onExit } from './exit.js'
@@ -12,6 +13,10 @@ import type { Binding, NativeError, NativeEvent } from './native.js'
 
 /** See `NativeEvent`. */
 const WATERMARK_BYTES = 48
+/** Captured at load, before anybody can patch it. */
+const setImmediate = timers.setImmediate
+/** So many records at once are more than one that is awaited, for which a further turn of the event loop would be a delay. */
+const BUSY_RECORDS = 64
 
 /** Who waits for the answer to a request. */
 interface Waiter {
@@ -25,7 +30,8 @@ interface Waiter {
 
 /** An open log as the session sees it. None of these may throw. */
 export interface Listener {
-  durable(size: number, hash: Uint8Array): void
+  /** Returns how many records that are. */
+  durable(size: number, hash: Uint8Array): number
   failed(error: NativeError): void
   /** The process ends: hand over what is staged; no event will come any more. */
   exiting(): void
@@ -37,11 +43,13 @@ export class Session {
   readonly #logs = new Map<number, Listener>()
   #lastRequest = 0
   #holds = 0
+  /** The last events made many records durable. */
+  #busy = false
   #ignoreExit: (() => void) | undefined
 
   constructor(binding: Binding) {
     this.binding = binding
-    binding.connect(() => this.#onEvents())
+    binding.connect(this.#onEvents)
   }
 
   /** Something begins to wait. */
@@ -98,17 +106,24 @@ export class Session {
     this.#ignoreExit = undefined
   }
 
-  #onEvents(): void {
-    for (let events = this.binding.drain(); events.length > 0; events = this.binding.drain()) {
-      for (const event of events) this.#dispatch(event)
-    }
+  /**
+   * Hands out what is queued. Where that was much, more is on its way: then the addon does not call, and this looks
+   * again in the next turn of the event loop. To be called while events keep coming would let no timer and no socket of
+   * the host run in between.
+   */
+  readonly #onEvents = (): void => {
+    const events = this.binding.drain(this.#busy)
+    if (this.#busy && events.length > 0) setImmediate(this.#onEvents)
+    let records = 0
+    for (const event of events) records += this.#dispatch(event)
+    this.#busy = records >= BUSY_RECORDS
   }
 
-  #dispatch(event: NativeEvent): void {
+  /** Tells whom it concerns; returns the records that became durable. */
+  #dispatch(event: NativeEvent): number {
     switch (event.type) {
       case 'durable':
-        this.#durable(event.watermarks)
-        break
+        return this.#durable(event.watermarks)
       case 'failed':
         this.#logs.get(event.log)?.failed(event.error)
         break
@@ -118,15 +133,19 @@ export class Session {
       case 'done':
         this.#take(event.request)?.settle(event.error, event.value)
     }
+    return 0
   }
 
-  #durable(watermarks: Uint8Array): void {
+  #durable(watermarks: Uint8Array): number {
+    let records = 0
     const { buffer, byteOffset, length } = watermarks
     const view = new DataView(buffer, byteOffset, length)
     for (let at = 0; at < length; at += WATERMARK_BYTES) {
       const log = this.#logs.get(view.getUint32(at, true))
-      log?.durable(view.getFloat64(at + 8, true), watermarks.subarray(at + 16, at + WATERMARK_BYTES))
+      const hash = watermarks.subarray(at + 16, at + WATERMARK_BYTES)
+      records += log?.durable(view.getFloat64(at + 8, true), hash) ?? 0
     }
+    return records
   }
 
   #take(request: number): Waiter | undefined {

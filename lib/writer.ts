@@ -202,21 +202,23 @@ export class Writer {
     this.flush()
   }
 
-  /** Everything below `size` is durable. */
-  durable(size: number, hash: Uint8Array): void {
-    if (size <= this.mark.size) return
+  /** Everything below `size` is durable; returns how many records were not before. */
+  durable(size: number, hash: Uint8Array): number {
+    const records = size - this.mark.size
+    if (records <= 0) return 0
     const mark = new Mark(this.#id, size, hash)
     this.mark = mark
     const entries = this.#entries
     if (entries.isEmpty) {
       if (this.end < size) this.end = size // a log opened with readOnly, whose writer is elsewhere
-      return
+      return records
     }
     for (let entry = entries.shiftBelow(size); entry !== undefined; entry = entries.shiftBelow(size)) {
       this.pendingBytes -= entry.cost
       entry.resolve(new AppendReceipt(entry.offset, entry.count, mark), entry.cost)
     }
     this.#settled()
+    return records
   }
 
   /** The log stopped. What the addon had taken may or may not be there after reopening; what was staged is not. */

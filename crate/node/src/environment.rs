@@ -43,7 +43,7 @@ pub struct Environment {
 
 struct Inbox {
     queue: Queue,
-    /// The wake-up is on its way: JS will drain.
+    /// The wake-up is on its way, or JS looks anyway: it will drain.
     woken: bool,
     /// The environment ends: nothing is queued any more.
     ended: bool,
@@ -94,10 +94,11 @@ impl Environment {
         }
     }
 
-    fn take_events(&self) -> (Vec<Watermark>, Vec<Event>) {
+    fn take_events(&self, again: bool) -> (Vec<Watermark>, Vec<Event>) {
         let mut inbox = self.inbox.lock();
-        inbox.woken = false;
-        inbox.queue.take()
+        let (watermarks, events) = inbox.queue.take();
+        inbox.woken = again && !(watermarks.is_empty() && events.is_empty());
+        (watermarks, events)
     }
 
     /// The environment ends: its JS is gone, its logs are flushed and closed.
@@ -153,11 +154,12 @@ fn forget(key: usize) {
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| environment.end()));
 }
 
-/// All queued events: watermarks, then the others, oldest first.
+/// All queued events: watermarks, then the others, oldest first. With `again`, whoever gets some asks once more and is
+/// not woken meanwhile.
 #[napi(catch_unwind)]
-pub fn drain(env: &Env) -> Result<Vec<Object<'_>>> {
+pub fn drain(env: &Env, again: bool) -> Result<Vec<Object<'_>>> {
     let environment = Environment::of(env)?;
-    let (watermarks, events) = environment.take_events();
+    let (watermarks, events) = environment.take_events(again);
     let durable = (!watermarks.is_empty()).then(|| objects::durable(env, &watermarks));
     durable.into_iter().chain(events.into_iter().map(|event| objects::event(env, &environment, event))).collect()
 }
