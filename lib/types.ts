@@ -27,7 +27,7 @@ export interface OpenOptions {
    * `VARVE_BUSY`. Default 16 MiB, least 1 KiB.
    */
   maxPendingBytes?: number
-  /** Memory for recently read frames, bytes. Default 8 MiB; 0 keeps none. */
+  /** Memory for frames that `get` asked for more than once lately, bytes. Default 8 MiB; 0 keeps none. */
   cacheBytes?: number
   /** 32 to 1,024 bytes; seals every frame against writers who lack it. Set at creation. Default none. */
   secret?: Secret

@@ -23,7 +23,7 @@ use crate::format::{
     LIVE_MARK_POSITION, MARK_LEN, Mark, PAGE_LEN, Position, SLOTS, SegmentHeader, align_frame,
 };
 use crate::frame::{self, Rehasher, Replay};
-use crate::hash::{self, Keys, LeafHasher, Peaks};
+use crate::hash::{self, Keys, LeafHasher, Peaks, RecordRef};
 use crate::lock::LockFile;
 use crate::record::{self, Columns};
 use input::Input;
@@ -46,8 +46,8 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "segment_header", run: segment_header, memory_factor: 64 },
     Target { name: "frame_header", run: frame_header, memory_factor: 64 },
     Target { name: "body", run: body, memory_factor: 64 },
-    // LZ4 grows data up to 255 times, and is then compressed again.
-    Target { name: "lz4", run: lz4, memory_factor: 3 * 255 },
+    // LZ4 grows data up to 255 times, twice, and is then compressed again.
+    Target { name: "lz4", run: lz4, memory_factor: 4 * 255 },
     Target { name: "mark", run: mark, memory_factor: 64 },
     Target { name: "footer", run: footer, memory_factor: 64 },
     Target { name: "frame", run: frame, memory_factor: 3 * 255 },
@@ -175,6 +175,15 @@ pub fn lz4(data: &[u8]) {
             assert!(raw_len <= 255 * stored.len());
         }
         Err(_) => assert_eq!(out, [1, 2, 3], "nothing of a bad block is handed out"),
+    }
+    let mut place = Vec::new();
+    if let Ok(Some(mut start)) = Lz4.start(stored, raw_len, &mut place) {
+        for want in [raw_len / 3, raw_len] {
+            match start.reach(want) {
+                Ok(bytes) => assert!(out.len() == 3 || bytes == &out[3..][..want], "a start is that of the block"),
+                Err(_) => assert_eq!(out.len(), 3, "a sound block has a start"),
+            }
+        }
     }
     // Both ways: what was decompressed, and the input itself.
     for raw in [&out[3..], stored] {
@@ -312,6 +321,12 @@ pub fn frame(data: &[u8]) {
     if let Ok(frame) = cached {
         assert_eq!(frame.body().expect("a body").len(), header.count as usize);
         assert_eq!(replay.peaks.size(), header.end_offset());
+        for index in [0, header.count as usize / 2, header.count as usize - 1, header.count as usize] {
+            let (mut raw, mut columns) = (Vec::new(), Columns::default());
+            let same = |record: Option<RecordRef<'_>>| record == frame.record(index);
+            let alone = frame::with_record(&header, stored, index, (&mut raw, &mut columns), same);
+            assert_eq!(alone, Ok(true), "record {index} is the same without those behind it");
+        }
     }
 }
 

@@ -85,6 +85,8 @@ bugs! {
     ShownUnsynced,
     /// A reader takes the live mark for the end of the log, though no writer is at work.
     StaleMarkBelieved,
+    /// One record is taken from a frame that is decompressed half as far as the record reaches.
+    StartTooShort,
     /// Reading believes the index about which records a frame holds.
     IndexBelieved,
     /// `verify` does not see an index entry that points into a payload.

@@ -17,7 +17,7 @@
 mod body;
 mod varint;
 
-pub use body::{Body, Columns, decode};
+pub use body::{Body, Columns, columns_len_max, decode, decode_start};
 
 use crate::hash::RecordRef;
 

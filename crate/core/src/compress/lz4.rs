@@ -5,7 +5,7 @@
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
 
-use super::{Codec, CodecError, Scratch};
+use super::{Codec, CodecError, Scratch, Start};
 
 /// The LZ4 block format.
 pub struct Lz4;
@@ -54,19 +54,43 @@ impl Codec for Lz4 {
     }
 
     fn decompress(&self, stored: &[u8], raw_len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let malformed = CodecError::Malformed { codec: self.name() };
-        if raw_len > stored.len().saturating_mul(EXPANSION_MAX) {
-            return Err(malformed);
-        }
+        self.check_len(stored, raw_len)?;
         let start = out.len();
         out.resize(start + raw_len, 0);
-        let found = match decompress_into(stored, &mut out[start..]) {
-            Ok(found) if found == raw_len => return Ok(()),
-            Ok(found) => CodecError::Length { codec: self.name(), expected: raw_len, found },
-            Err(_) => malformed,
-        };
-        out.truncate(start);
-        Err(found)
+        let done = self.decompress_into(stored, &mut out[start..]);
+        if done.is_err() {
+            out.truncate(start);
+        }
+        done
+    }
+
+    fn decompress_into(&self, stored: &[u8], out: &mut [u8]) -> Result<(), CodecError> {
+        match decompress_into(stored, out) {
+            Ok(found) if found == out.len() => Ok(()),
+            Ok(found) => Err(CodecError::Length { codec: self.name(), expected: out.len(), found }),
+            Err(_) => Err(CodecError::Malformed { codec: self.name() }),
+        }
+    }
+
+    fn start<'a>(
+        &self,
+        stored: &'a [u8],
+        raw_len: usize,
+        out: &'a mut Vec<u8>,
+    ) -> Result<Option<Start<'a>>, CodecError> {
+        self.check_len(stored, raw_len)?;
+        if out.len() < raw_len {
+            out.resize(raw_len, 0);
+        }
+        Ok(Some(Start::new(stored, &mut out[..raw_len])))
+    }
+}
+
+impl Lz4 {
+    /// Before anything is allocated: can the block be so long?
+    fn check_len(&self, stored: &[u8], raw_len: usize) -> Result<(), CodecError> {
+        let possible = raw_len <= stored.len().saturating_mul(EXPANSION_MAX);
+        if possible { Ok(()) } else { Err(CodecError::Malformed { codec: self.name() }) }
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod lz4;
 mod none;
+mod start;
 pub mod team;
 
 pub use lz4::Lz4;
 pub use none::Uncompressed;
+pub use start::Start;
 
 use crate::options::Compression;
 
@@ -25,6 +27,20 @@ pub trait Codec: Send + Sync {
 
     /// Appends exactly `raw_len` bytes to `out`, or leaves it unchanged and says what is wrong with `stored`.
     fn decompress(&self, stored: &[u8], raw_len: usize, out: &mut Vec<u8>) -> Result<(), CodecError>;
+
+    /// Fills `out` with what `stored` decompresses to; after an error it holds anything.
+    fn decompress_into(&self, stored: &[u8], out: &mut [u8]) -> Result<(), CodecError>;
+
+    /// A way to decompress no more than the start of `stored`, where the codec has one. `out` is only a place to do it in:
+    /// what it holds before and after has no meaning.
+    fn start<'a>(
+        &self,
+        _stored: &'a [u8],
+        _raw_len: usize,
+        _out: &'a mut Vec<u8>,
+    ) -> Result<Option<Start<'a>>, CodecError> {
+        Ok(None)
+    }
 }
 
 /// Memory that compressing needs and that is worth keeping from frame to frame; one per thread that compresses.

@@ -25,6 +25,14 @@ impl Codec for Uncompressed {
         out.extend_from_slice(stored);
         Ok(())
     }
+
+    fn decompress_into(&self, stored: &[u8], out: &mut [u8]) -> Result<(), CodecError> {
+        if stored.len() != out.len() {
+            return Err(CodecError::Length { codec: self.name(), expected: out.len(), found: stored.len() });
+        }
+        out.copy_from_slice(stored);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

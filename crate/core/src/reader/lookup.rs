@@ -1,11 +1,16 @@
 //! Single records by offset, through the cache; many in one call, so that those who ask for many at a time cross the
 //! boundary once.
 
-use super::{Records, frame_at, with_buffers};
+use std::sync::Arc;
+
+use super::{Buffers, Records, frame_at, with_buffers};
 use crate::cache::Frame;
 use crate::catalogue::read_span;
 use crate::chain;
 use crate::error::{Damage, Error, Result};
+use crate::format::FrameHeader;
+use crate::frame;
+use crate::hash::RecordRef;
 use crate::log::Shared;
 
 /// Records that were looked up.
@@ -38,19 +43,10 @@ pub fn lookup(log: &Shared, offsets: &[u64], max_bytes: u64) -> Result<Found> {
 pub(super) fn read_one(log: &Shared, offset: u64, records: &mut Records) -> Result<bool> {
     let (view, _) = log.catalogue.holding(offset)?;
     let span = view.span_from(offset, offset + 1, 0)?;
-    let frame = log.cache.get((view.segment.number, span.start), || {
-        with_buffers(|buffers| {
-            let bytes = read_span(&view, span, &mut buffers.stored)?;
-            let (header, stored) = frame_at(&view, span, bytes, span.start, span.first_offset)?;
-            Frame::decode(header.clone(), stored)
-                .map_err(|damage| chain::contradiction(&view.segment, span.start, &header, damage))
-        })
-    })?;
-    // The index named this frame, so it holds the record; whoever forged the index gets nothing for it.
-    let at = offset - frame.header.first_offset.min(offset);
-    match frame.body().filter(|body| at < body.len() as u64) {
-        Some(body) if body.kind(at as usize) == 0 => {
-            records.push(offset, body.time(at as usize), body.payload(at as usize));
+    let key = (view.segment.number, span.start);
+    let mut give = |record: Option<RecordRef<'_>>| match record {
+        Some(record) if record.kind == 0 => {
+            records.push(offset, record.time, record.payload);
             Ok(true)
         }
         Some(_) => Ok(false),
@@ -58,5 +54,21 @@ pub(super) fn read_one(log: &Shared, offset: u64, records: &mut Records) -> Resu
             let damage = Damage::new("a frame holds other records than the index says", &view.segment.path);
             Err(Error::corrupt(damage.at(span.start).offset(offset)))
         }
+    };
+    // The index named this frame, so it holds the record; whoever forged the index gets nothing for it.
+    let index = |header: &FrameHeader| (offset - header.first_offset.min(offset)) as usize;
+    if let Some(frame) = log.cache.get(key) {
+        return give(frame.record(index(&frame.header)));
     }
+    with_buffers(|Buffers { stored, raw, columns }| {
+        let bytes = read_span(&view, span, stored)?;
+        let (header, stored) = frame_at(&view, span, bytes, span.start, span.first_offset)?;
+        let damaged = |damage| chain::contradiction(&view.segment, span.start, &header, damage);
+        if log.cache.wants(key) {
+            let frame = Arc::new(Frame::decode(header.clone(), stored).map_err(damaged)?);
+            log.cache.keep(key, Arc::clone(&frame));
+            return give(frame.record(index(&header)));
+        }
+        frame::with_record(&header, stored, index(&header), (raw, columns), give).map_err(damaged)?
+    })
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{ATTRIBUTES, BodyError, EQUAL_LENGTHS, FLAGS, KINDS, KNOWN, TIMES, varint};
+use super::{ATTRIBUTES, BodyError, COLUMN_BYTES_MAX, EQUAL_LENGTHS, FLAGS, KINDS, KNOWN, TIMES, varint};
 use crate::hash::RecordRef;
 use BodyError::{Malformed, Unsupported};
 
@@ -11,8 +11,25 @@ use BodyError::{Malformed, Unsupported};
 ///
 /// Columns are meant to be reused from frame to frame; `count` and `base_time` come from the frame's checked header.
 pub fn decode<'a>(base_time: u64, count: u32, body: &'a [u8], columns: &'a mut Columns) -> Result<Body<'a>, BodyError> {
-    columns.read(base_time, count as usize, body)?;
+    columns.read(base_time, count as usize, body, body.len())?;
     Ok(Body { columns, bytes: body })
+}
+
+/// The same from the start of a body of `len` bytes, for [`Columns::record`]. It has all columns where it is
+/// [`columns_len_max`] bytes long, or the whole body.
+pub fn decode_start(
+    base_time: u64,
+    count: u32,
+    start: &[u8],
+    len: usize,
+    columns: &mut Columns,
+) -> Result<(), BodyError> {
+    columns.read(base_time, count as usize, start, len)
+}
+
+/// Most bytes that the columns of `count` records take, with the mask before them.
+pub fn columns_len_max(count: u32) -> usize {
+    1 + count as usize * COLUMN_BYTES_MAX
 }
 
 /// What [`decode`] learned of a body, without the body's bytes; keep both to see the records again.
@@ -40,11 +57,12 @@ struct Layout {
 }
 
 impl Columns {
-    fn read(&mut self, base_time: u64, count: usize, body: &[u8]) -> Result<(), BodyError> {
+    /// `start` is the whole body of `len` bytes, or its start.
+    fn read(&mut self, base_time: u64, count: usize, start: &[u8], len: usize) -> Result<(), BodyError> {
         // Columns of no record, until all is checked.
         self.layout = Layout::default();
         super::check_count(count)?;
-        let Some((&mask, mut rest)) = body.split_first() else { return Err(Malformed("the body is empty")) };
+        let Some((&mask, mut rest)) = start.split_first() else { return Err(Malformed("the body is empty")) };
         if mask & !KNOWN != 0 {
             return Err(Unsupported { what: "column", value: mask & !KNOWN });
         }
@@ -62,7 +80,7 @@ impl Columns {
         };
         let mut kinds = 0;
         if mask & KINDS != 0 {
-            kinds = body.len() - rest.len();
+            kinds = start.len() - rest.len();
             read_bytes(count, &mut rest, super::check_kind)?;
         }
         if mask & FLAGS != 0 {
@@ -71,11 +89,13 @@ impl Columns {
         if mask & ATTRIBUTES != 0 {
             read_bytes(count, &mut rest, super::check_attributes)?;
         }
-        if rest.len() as u64 != payload_bytes {
+        let payloads = start.len() - rest.len();
+        let found = len.saturating_sub(payloads);
+        if found as u64 != payload_bytes {
             return Err(Malformed("the payloads do not fill the body exactly"));
         }
-        super::check_payload_bytes(rest.len())?;
-        self.layout = Layout { count, base_time, equal, kinds, payloads: body.len() - rest.len(), bytes: body.len() };
+        super::check_payload_bytes(found)?;
+        self.layout = Layout { count, base_time, equal, kinds, payloads, bytes: len };
         Ok(())
     }
 
@@ -115,6 +135,19 @@ impl Columns {
     /// The records of the body that was decoded into these columns; none where `bytes` has another length.
     pub fn body<'a>(&'a self, bytes: &'a [u8]) -> Option<Body<'a>> {
         (bytes.len() == self.layout.bytes).then_some(Body { columns: self, bytes })
+    }
+
+    /// Where record `index` ends in the body; none where there is no such record.
+    pub fn end(&self, index: usize) -> Option<usize> {
+        let Layout { count, equal, payloads, .. } = self.layout;
+        let end = || self.ends.get(index).map_or((index + 1) * equal, |&end| end as usize);
+        (index < count).then(|| payloads + end())
+    }
+
+    /// Record `index`, from a start of the body; none where that does not reach to the record's end.
+    pub fn record<'a>(&'a self, start: &'a [u8], index: usize) -> Option<RecordRef<'a>> {
+        self.end(index).filter(|&end| end <= start.len())?;
+        Some(Body { columns: self, bytes: start }.record(index))
     }
 
     /// Memory held besides the body, bytes: for a cache's account.

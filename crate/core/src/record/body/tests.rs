@@ -116,6 +116,14 @@ proptest! {
         let body = decode(base_time, records.len() as u32, &bytes, &mut columns).unwrap();
         prop_assert_eq!(body.len(), records.len());
         prop_assert!(body.records().eq(records.iter().copied()));
+        for (index, record) in records.iter().enumerate() {
+            let mut columns = Columns::default();
+            let head = &bytes[..bytes.len().min(columns_len_max(records.len() as u32))];
+            decode_start(base_time, records.len() as u32, head, bytes.len(), &mut columns).unwrap();
+            let end = columns.end(index).unwrap();
+            prop_assert_eq!(columns.record(&bytes[..end], index), Some(*record));
+            prop_assert_eq!(columns.record(&bytes[..end - 1], index), None);
+        }
         for cut in 0..bytes.len() {
             prop_assert!(decode(base_time, records.len() as u32, &bytes[..cut], &mut columns).is_err());
         }
