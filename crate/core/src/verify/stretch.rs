@@ -102,23 +102,28 @@ pub struct Worker {
 
 #[derive(Default)]
 struct Buffer {
+    /// Longer than what was read last: it is not zeroed before each read. (With the bodies of frames, which are not
+    /// either, `verify` of 16 KiB payloads went from 2.75 to 3.0 GB/s on two cores.)
     bytes: Vec<u8>,
+    len: usize,
     start: u64,
 }
 
 impl Buffer {
     /// `len` bytes at `position`, or what the file has of them; reads on to `until` at once.
     fn at(&mut self, source: &Source, position: u64, len: u64, until: u64) -> Result<&[u8]> {
-        if position < self.start || position + len > self.start + self.bytes.len() as u64 {
+        if position < self.start || position + len > self.start + self.len as u64 {
             let ahead = until.saturating_sub(position).min(STRETCH_BYTES);
             let want = ahead.max(len).min(source.end.saturating_sub(position));
-            self.bytes.resize(want as usize, 0);
-            let got = source.read(&mut self.bytes, position)?;
-            self.bytes.truncate(got);
+            self.len = 0;
+            if self.bytes.len() < want as usize {
+                self.bytes.resize(want as usize, 0);
+            }
+            self.len = source.read(&mut self.bytes[..want as usize], position)?;
             self.start = position;
         }
         let from = (position - self.start) as usize;
-        let to = (from + len as usize).min(self.bytes.len());
+        let to = (from + len as usize).min(self.len);
         Ok(&self.bytes[from.min(to)..to])
     }
 }
@@ -163,7 +168,7 @@ impl Worker {
     /// Rehashes the frames that start in `span`. The first must start at `span.start`; the last may end behind it.
     pub fn rehash(&mut self, keys: &Keys, source: &Source, span: Range<u64>) -> Result<Stretch> {
         let mut out = Stretch { end: span.start, stuck: false, facts: Vec::new(), nodes: Vec::new() };
-        self.buffer.bytes.clear();
+        self.buffer.len = 0;
         while out.end < span.end {
             let position = out.end;
             let bytes = self.buffer.at(source, position, FRAME_HEADER_LEN as u64, span.end)?;
