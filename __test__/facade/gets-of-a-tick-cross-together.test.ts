@@ -23,18 +23,23 @@ test('what is asked for in one tick is one call, and each gets their own record'
   expect(addon.gets).toHaveLength(1)
 })
 
-test('many are two calls, and while one is under way the next is whole', async () => {
-  const { addon, log } = await filled(100)
+test('many cross in parts, of which each grows with the gets in flight, and the rest at the end of the tick', async () => {
+  const { addon, log } = await filled(200)
   addon.autoRead = false
-  const offsets = Array.from({ length: 100 }, (_, index) => (index * 37) % 100)
+  const offsets = Array.from({ length: 200 }, (_, index) => (index * 37) % 200)
   const gets = offsets.map(offset => log.get(offset))
+  const sizes = () => addon.gets.map(get => get.offsets.length)
+  expect(sizes()).toEqual([16, 16, 16, 16, 21, 28, 37, 49])
   await tick()
-  expect(addon.gets.map(get => get.offsets.length)).toEqual([50, 50])
-  const more = offsets.map(offset => log.get(offset))
+  expect(sizes()).toEqual([16, 16, 16, 16, 21, 28, 37, 49, 1])
+  for (const { request } of [...addon.gets]) addon.answerGet(request)
+  expect(await valuesOf(gets)).toEqual(offsets.map(String))
+  const few = offsets.slice(0, 15).map(offset => log.get(offset))
+  expect(sizes()).toHaveLength(9)
   await tick()
-  expect(addon.gets.map(get => get.offsets.length)).toEqual([50, 50, 100])
-  for (const { request } of addon.gets) addon.answerGet(request)
-  expect(await valuesOf([...gets, ...more])).toEqual([...offsets, ...offsets].map(String))
+  expect(sizes().slice(9)).toEqual([15])
+  addon.answerGet(addon.gets[9]!.request)
+  expect(await valuesOf(few)).toEqual(offsets.slice(0, 15).map(String))
 })
 
 test('what an answer leaves out is asked for again', async () => {
