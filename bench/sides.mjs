@@ -3,6 +3,7 @@
 /** @type {Record<string, { peer?: string, options?: object }>} */
 const variants = {
   'varve-none': { peer: 'varve', options: { compression: 'none' } },
+  'varve-cached': { peer: 'varve', options: { cacheBytes: 512 << 20 } },
   'varve-each': { peer: 'varve' },
   'round-trip': { peer: 'varve' },
   'floor-filled': { peer: 'floor', options: { filled: true } },

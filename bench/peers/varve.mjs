@@ -1,8 +1,8 @@
 /** varve, as built in this repository: defaults, LZ4 unless the workload says otherwise. */
 import { open } from '../../dist/index.js'
 
-export async function openStore(dir, { compression = 'lz4' } = {}) {
-  const log = await open(dir, { compression })
+export async function openStore(dir, { compression = 'lz4', cacheBytes } = {}) {
+  const log = await open(dir, { compression, cacheBytes })
   return {
     log,
     open,
