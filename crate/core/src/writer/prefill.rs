@@ -2,7 +2,7 @@
 //!
 //! Measured here (ext4 without a journal, 384-byte appends, p50): 134 to 145 µs at the end of the file, 87 to 123 µs in
 //! filled space. The thread that owns the file fills it, after it has acknowledged a group, so no append can ever be
-//! overwritten by a filler. Steps grow from 64 KiB to 1 MiB while small groups keep coming; an idle or new log fills
+//! overwritten by a filler. Steps grow from 64 KiB to 512 KiB while small groups keep coming; an idle or new log fills
 //! nothing, large groups fill nothing, and at most one step is unused at any time.
 //!
 //! Where nothing is filled, a group takes the rest of its last block along as zeros, in the same write: the block is
@@ -17,10 +17,12 @@ use crate::segment::Segment;
 /// Groups from this size on gain nothing.
 const GROUP_BYTES_MAX: u64 = 256 << 10;
 const STEP_FIRST: u64 = 64 << 10;
-const STEP_MAX: u64 = 1 << 20;
+/// A batch that comes meanwhile waits for the step. Batches of 1,000 records one at a time are 1.03 to 1.1 times as fast as
+/// with 1 MiB, groups that straddle the filled end included ([`Prefill::group`]).
+const STEP_MAX: u64 = 512 << 10;
 /// A step takes at most this share of the free space: 5 %.
 const FREE_SHARE: u64 = 20;
-/// Left space below which the next step comes.
+/// Left space below which the next step comes in any case.
 const LOW: u64 = 4 << 10;
 /// What file systems allocate at least.
 const BLOCK: u64 = 4 << 10;
@@ -36,6 +38,8 @@ pub struct Prefill {
     /// So many of them in a row show that more will come.
     groups_before: u32,
     step: u64,
+    /// What the last group took: one that fits only in part into the filled space gains nothing.
+    group: u64,
     /// False where it does not pay or has failed.
     pays: bool,
 }
@@ -43,7 +47,7 @@ pub struct Prefill {
 impl Prefill {
     /// Nothing filled.
     pub fn new(groups_before: u32, pays: bool) -> Self {
-        Self { filled: 0, small_groups: 0, groups_before, step: STEP_FIRST, pays }
+        Self { filled: 0, small_groups: 0, groups_before, step: STEP_FIRST, group: 0, pays }
     }
 
     /// How many zeros a group that ends at `end` takes along: to the end of its block, if the file may end there.
@@ -58,6 +62,7 @@ impl Prefill {
 
     /// Takes note of a written group.
     pub fn note_group(&mut self, bytes: u64) {
+        self.group = bytes;
         if bytes < GROUP_BYTES_MAX {
             self.small_groups = self.small_groups.saturating_add(1);
         } else {
@@ -73,7 +78,7 @@ impl Prefill {
     /// Fills the next step when the last one is used up. That it fails is no error, except for its sync: a sync
     /// reports what happened to the whole file.
     pub fn fill(&mut self, disk: &dyn Disk, active: &Segment, position: u64, segment_bytes: u64) -> Result<()> {
-        let used_up = position + LOW > self.filled;
+        let used_up = position + self.group.max(LOW) > self.filled;
         if self.small_groups < self.groups_before || !used_up || !self.pays {
             return Ok(());
         }
