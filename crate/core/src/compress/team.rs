@@ -88,8 +88,12 @@ pub fn compress(
 
     meanwhile();
     let mut stored: Vec<Option<Stored>> = (0..count).map(|_| None).collect();
+    let mut burst = Burst::default();
     while let Some((at, body)) = work.take() {
         stored[at] = Some(compress_one(codec, body, scratch));
+        if burst.ends_with(body.len()) {
+            std::thread::yield_now();
+        }
     }
     let mut progress = work.progress.lock();
     while progress.helping {
@@ -115,11 +119,18 @@ impl Work {
     }
 }
 
-/// A helper's work. It says when it begins and when it has ended, also by a panic.
+/// A helper's work, burst by burst. In between it has nothing that the caller would wait for, and lets others run.
 fn help(work: &Work) {
     thread_local! {
         static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::default();
     }
+    while SCRATCH.with_borrow_mut(|scratch| help_for_a_burst(work, scratch)) {
+        std::thread::yield_now();
+    }
+}
+
+/// False: there was nothing left to do. It says when it begins and when it has ended, also by a panic.
+fn help_for_a_burst(work: &Work, scratch: &mut Scratch) -> bool {
     struct Helping<'a>(&'a Work);
     impl Drop for Helping<'_> {
         fn drop(&mut self) {
@@ -130,18 +141,39 @@ fn help(work: &Work) {
     let mut progress = work.progress.lock();
     // Under the lock: the caller either sees the helper at work, or it has taken everything already.
     if work.next.load(Ordering::Relaxed) >= work.bodies.len() {
-        return;
+        return false;
     }
     progress.helping = true;
     drop(progress);
     let _helping = Helping(work);
-    SCRATCH.with_borrow_mut(|scratch| {
-        let mut done = Vec::new();
-        while let Some((at, body)) = work.take() {
-            done.push((at, compress_one(work.codec, body, scratch)));
+    let mut burst = Burst::default();
+    while let Some((at, body)) = work.take() {
+        let stored = compress_one(work.codec, body, scratch);
+        work.progress.lock().done.push((at, stored));
+        if burst.ends_with(body.len()) {
+            return true;
         }
-        work.progress.lock().done = done;
-    });
+    }
+    false
+}
+
+/// After so many bytes a thread that compresses offers its processor to others. Where there are two, compressing takes
+/// both, and the event loop would wait until the kernel takes one away.
+const BURST_BYTES: usize = 64 * 1024;
+
+/// What was compressed since the last offer.
+#[derive(Default)]
+struct Burst(usize);
+
+impl Burst {
+    fn ends_with(&mut self, bytes: usize) -> bool {
+        self.0 += bytes;
+        let ends = self.0 >= BURST_BYTES;
+        if ends {
+            self.0 = 0;
+        }
+        ends
+    }
 }
 
 fn compress_one(codec: &dyn Codec, body: &[u8], scratch: &mut Scratch) -> Stored {
