@@ -75,9 +75,11 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     this.#codec = settings.codec
     this.#readOnly = settings.readOnly
     this.#writer = new Writer(session, settings.codec, { ...settings, ...opened })
-    this.#lookup = new Lookup(settings.codec, offsets =>
-      this.#request(number => session.binding.get(number, opened.log, offsets)),
-    )
+    this.#lookup = new Lookup(settings.codec, offsets => {
+      // What an answer left out is asked for later, and the log may be closed by then.
+      if (this.#state !== 'open') return Promise.reject(closedError(this.location))
+      return this.#request(number => session.binding.get(number, opened.log, offsets))
+    })
     this.#growth = new Growth(session)
     session.addLog(opened.log, this)
     publish('varve:open', { log: this })

@@ -80,3 +80,32 @@ test('what was asked for before close is sent before it', async () => {
   await closing
   expect(await errorOf(log.get(4))).toMatchObject({ code: 'VARVE_CLOSED' })
 })
+
+test('what close overtakes is refused with its folder, and not asked for again', async () => {
+  const { addon, log } = await filled(10)
+  addon.autoRead = false
+  const [first, ...others] = [4, 5, 6].map(offset => log.get(offset))
+  const errors = others.map(errorOf)
+  const closing = log.close()
+  addon.answerGet(addon.gets[0]!.request, 1)
+  expect((await first)?.value).toBe('4')
+  addon.finishClose()
+  await closing
+  for (const error of await Promise.all(errors)) {
+    expect(error).toMatchObject({ code: 'VARVE_CLOSED', path: '/nowhere' })
+  }
+  expect(addon.gets).toHaveLength(1)
+})
+
+test('what no answer came for when the log was closed is refused likewise', async () => {
+  const { addon, log } = await filled(10)
+  addon.autoRead = false
+  const errors = [4, 5].map(offset => errorOf(log.get(offset)))
+  const closing = log.close()
+  addon.finishClose()
+  await closing
+  for (const error of await Promise.all(errors)) {
+    expect(error).toMatchObject({ code: 'VARVE_CLOSED', path: '/nowhere' })
+  }
+  expect(addon.gets).toHaveLength(1)
+})
