@@ -10,6 +10,8 @@
 #[cfg(target_os = "linux")]
 use parking_lot::Mutex;
 #[cfg(target_os = "linux")]
+use rustix::process::getpid;
+#[cfg(target_os = "linux")]
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
 /// Where a thread may run. All of this is a matter of speed: what the system refuses is left as it is.
@@ -23,8 +25,14 @@ pub struct Place {
 
 #[cfg(target_os = "linux")]
 impl Place {
-    /// Of the calling thread.
+    /// Of the calling thread, which is new. A thread begins where its maker may run, and if that is one of these, it may be
+    /// kept off a processor just then; the process's first thread is none of them.
     pub fn of_this_thread() -> Self {
+        if let (Ok(inherited), Ok(general)) = (sched_getaffinity(None), sched_getaffinity(Some(getpid())))
+            && inherited != general
+        {
+            let _ = sched_setaffinity(None, &general);
+        }
         Self { thread: gettid(), allowed: Mutex::new(None) }
     }
 

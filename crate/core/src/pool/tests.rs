@@ -154,6 +154,21 @@ fn a_crowd_of_workers_is_spread_and_a_lone_one_runs_anywhere() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_worker_that_another_one_makes_while_it_is_kept_off_a_processor_may_run_anywhere() {
+    let (pool, everywhere) = (Pool::new(4), processors());
+    let (tell, told) = channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // As a worker of a crowd that hands work on.
+            Place::of_this_thread().keep_off_number(0);
+            pool.spawn(Class::Pipeline { device: 1 }, Box::new(move || tell.send(processors()).unwrap()));
+        });
+    });
+    assert_eq!(told.recv_timeout(SOON).unwrap(), everywhere);
+}
+
 #[test]
 fn a_queue_is_first_in_first_out() {
     let pool = Pool::new(4);
