@@ -99,7 +99,10 @@ function runSuite(path, bug) {
  * @returns {Catch}
  */
 function describe(suite, output) {
-  const failed = [...output.matchAll(/^test (\S+) (?:- should panic )?\.\.\. FAILED$/gm)].map(([, test]) => test)
+  // The list at the end is there unless the process died; what comes before it may be too long to be kept.
+  const listed = [...output.slice(output.lastIndexOf('\nfailures:\n')).matchAll(/^ {4}(\S+)$/gm)]
+  const lines = [...output.matchAll(/^test (\S+) (?:- should panic )?\.\.\. FAILED$/gm)]
+  const failed = (listed.length > 0 ? listed : lines).map(([, test]) => test)
   const history = /^history (\d+) \(after (\d+) others\)/m.exec(output)
   const hanging = /^history (\d+) hangs/m.exec(output)
   if (hanging) return { suite, test: 'a history hangs', histories: String(Number(hanging[1]) + 1), output }
