@@ -7,7 +7,6 @@
 //! worker still waits awake (spin.rs). There is no timer thread: of the idle workers one, the *keeper*, sleeps until the
 //! nearest deadline.
 
-use std::collections::{BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -18,10 +17,12 @@ use crate::host::{Class, Executor, Job};
 use crate::place::Place;
 
 use crowd::Crowd;
-use spin::{Call, Gap};
+use spin::Call;
+use state::{Delayed, State, Worker};
 
 mod crowd;
 mod spin;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -46,55 +47,6 @@ struct Shared {
     /// For the one that does.
     call: Call,
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// One for each device with pipeline work, the longest waiting first.
-    lanes: VecDeque<Lane>,
-    read: VecDeque<Job>,
-    background: VecDeque<Job>,
-    delayed: BinaryHeap<Delayed>,
-    /// Breaks ties between equal deadlines: first come, first served.
-    delayed_count: u64,
-    running: usize,
-    running_read: usize,
-    running_background: usize,
-    /// Threads that exist or are being created.
-    workers: usize,
-    workers_named: u64,
-    /// Signalled or being created, has not looked for work yet.
-    waking: usize,
-    /// Sleeping workers, newest last: the last one is woken first, because its caches are warm and because so the
-    /// others stay unused long enough to leave.
-    idle: Vec<Arc<Worker>>,
-    /// The idle worker that sleeps until the nearest deadline; not in `idle`.
-    keeper: Option<Arc<Worker>>,
-    /// A worker waits awake; it is counted in `waking`.
-    spinning: bool,
-    gap: Gap,
-    crowd: Crowd,
-    closed: bool,
-}
-
-/// How a sleeping worker is reached.
-struct Worker {
-    signal: Condvar,
-    place: Place,
-}
-
-/// Pipeline work for one device.
-struct Lane {
-    device: u64,
-    queue: VecDeque<Job>,
-    running: usize,
-}
-
-struct Delayed {
-    at: Instant,
-    order: u64,
-    class: Class,
-    job: Job,
 }
 
 impl Pool {
@@ -160,107 +112,6 @@ impl Drop for Pool {
         drop(state);
         // Outside the lock: what the jobs captured may itself use a pool when it is dropped.
         drop(delayed);
-    }
-}
-
-impl State {
-    fn enqueue(&mut self, class: Class, job: Job) {
-        match class {
-            Class::Pipeline { device } => self.lane(device).queue.push_back(job),
-            Class::Read => self.read.push_back(job),
-            Class::Background => self.background.push_back(job),
-        }
-    }
-
-    fn lane(&mut self, device: u64) -> &mut Lane {
-        let at = self.lanes.iter().position(|lane| lane.device == device).unwrap_or_else(|| {
-            self.lanes.push_back(Lane { device, queue: VecDeque::new(), running: 0 });
-            self.lanes.len() - 1
-        });
-        &mut self.lanes[at]
-    }
-
-    /// How many more jobs of (both limited classes together, Background) may start.
-    fn allowance(&self, threads_max: usize) -> (usize, usize) {
-        let both = (threads_max - 2).saturating_sub(self.running_read + self.running_background);
-        let background = (threads_max - 3).saturating_sub(self.running_background);
-        (both, background.min(both))
-    }
-
-    /// Workers that would find something to do now: jobs that may start, and the alarm if nobody keeps it.
-    fn demand(&self, threads_max: usize) -> usize {
-        let (both, background) = self.allowance(threads_max);
-        let limited = (self.read.len() + self.background.len().min(background)).min(both);
-        let alarm = usize::from(!self.delayed.is_empty() && self.keeper.is_none());
-        let pipeline: usize = self.lanes.iter().map(|lane| lane.queue.len().min(lane.allowance(threads_max))).sum();
-        pipeline + limited + alarm
-    }
-
-    fn queue_due(&mut self) {
-        if self.delayed.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        while self.delayed.peek().is_some_and(|next| next.at <= now) {
-            if let Some(due) = self.delayed.pop() {
-                self.enqueue(due.class, due.job);
-            }
-        }
-    }
-
-    fn next_job(&mut self, threads_max: usize) -> Option<(Class, Job)> {
-        let next = self.choose(threads_max);
-        self.running += usize::from(next.is_some());
-        next
-    }
-
-    fn choose(&mut self, threads_max: usize) -> Option<(Class, Job)> {
-        self.queue_due();
-        // Devices take turns.
-        if let Some(at) = self.lanes.iter().position(|lane| !lane.queue.is_empty() && lane.allowance(threads_max) > 0)
-            && let Some(mut lane) = self.lanes.remove(at)
-        {
-            let (device, job) = (lane.device, lane.queue.pop_front());
-            lane.running += 1;
-            self.lanes.push_back(lane);
-            return job.map(|job| (Class::Pipeline { device }, job));
-        }
-        let (both, background) = self.allowance(threads_max);
-        if both > 0
-            && let Some(job) = self.read.pop_front()
-        {
-            self.running_read += 1;
-            return Some((Class::Read, job));
-        }
-        if background > 0
-            && let Some(job) = self.background.pop_front()
-        {
-            self.running_background += 1;
-            return Some((Class::Background, job));
-        }
-        None
-    }
-
-    fn finished(&mut self, class: Class) {
-        self.running -= 1;
-        match class {
-            Class::Pipeline { device } => {
-                let lane = self.lane(device);
-                lane.running -= 1;
-                if lane.running == 0 && lane.queue.is_empty() {
-                    self.lanes.retain(|lane| lane.device != device);
-                }
-            }
-            Class::Read => self.running_read -= 1,
-            Class::Background => self.running_background -= 1,
-        }
-    }
-}
-
-impl Lane {
-    /// How many more of its jobs may start.
-    fn allowance(&self, threads_max: usize) -> usize {
-        (threads_max - 1).saturating_sub(self.running)
     }
 }
 
@@ -415,26 +266,5 @@ impl Shared {
                 return false;
             }
         }
-    }
-}
-
-impl PartialEq for Delayed {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Delayed {}
-
-impl PartialOrd for Delayed {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Delayed {
-    /// Reversed: the heap's greatest is the nearest deadline.
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (other.at, other.order).cmp(&(self.at, self.order))
     }
 }

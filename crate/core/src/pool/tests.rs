@@ -4,6 +4,8 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Barrier, atomic::AtomicUsize, atomic::Ordering};
 
+use std::collections::VecDeque;
+
 use super::*;
 
 const SOON: Duration = Duration::from_secs(20);
