@@ -171,8 +171,8 @@ function put(page, name, content) {
 function newest() {
   const results = join(import.meta.dirname, 'results')
   const full = readdirSync(results)
-    .filter(name => !name.endsWith('-quick.json'))
-    .sort() // prettier-ignore
+    .filter(name => !/-(quick|part)\.json$/.test(name))
+    .sort()
   const last = full.at(-1)
   if (last === undefined) throw new Error('there is no full run yet: npm run bench -- --all')
   return join(results, last)

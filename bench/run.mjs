@@ -65,7 +65,10 @@ function save(outcomes) {
   const folder = join(import.meta.dirname, 'results')
   const seconds = Math.round((performance.now() - started) / 1_000)
   const date = new Date().toISOString()
-  const file = join(folder, `${date.replaceAll(':', '-').slice(0, 19)}${args.quick ? '-quick' : ''}.json`)
+  const file = join(
+    folder,
+    `${date.replaceAll(':', '-').slice(0, 19)}${args.quick ? '-quick' : args.only ? '-part' : ''}.json`,
+  )
   mkdirSync(folder, { recursive: true })
   const about = { date, commit: commit(), machine, node: process.versions.node, quick: args.quick, seconds }
   writeFileSync(file, `${JSON.stringify({ ...about, workloads: outcomes }, undefined, 2)}\n`)
