@@ -4,7 +4,7 @@
 //! and compares. No I/O here.
 
 use crate::buffers::Buffer;
-use crate::compress::{self, Codec, CodecError, Scratch, Uncompressed, team};
+use crate::compress::{self, Codec, CodecError, Uncompressed, team};
 use crate::error::{Error, Result};
 use crate::format::{self, EPOCH, FRAME_HEADER_LEN, FrameFlags, FrameHeader, Position};
 use crate::hash::{self, Hash, Keys, LeafHasher, Peaks, RecordRef, Subtrees};
@@ -50,7 +50,7 @@ impl FrameEncoder {
     ) -> Result<Vec<usize>> {
         if !self.compresses() {
             let places = put_bodies(frames, out)?;
-            WORKSPACES.lend(|Workspace { hashing, .. }| {
+            HASHINGS.lend(|hashing| {
                 hashing.build(keys, peaks.size(), records);
                 for (frame, &(start, body_len)) in frames.iter().zip(&places) {
                     let header = FrameHeader { raw_len: body_len as u32, ..hashing.header(keys, peaks, frame) };
@@ -69,12 +69,12 @@ impl FrameEncoder {
             bodies.push(start..raw.len());
         }
         let mut headers = Vec::with_capacity(frames.len());
-        let (raw, stored) = WORKSPACES.lend(|Workspace { scratch, hashing }| {
+        let (raw, stored) = HASHINGS.lend(|hashing| {
             let hash = || {
                 hashing.build(keys, peaks.size(), records);
                 headers.extend(frames.iter().map(|frame| hashing.header(keys, peaks, frame)));
             };
-            team::compress(self.codec, raw, bodies.clone(), executor, scratch, hash)
+            team::compress(self.codec, raw, bodies.clone(), executor, hash)
         });
         let mut starts = Vec::with_capacity(frames.len());
         for ((mut header, range), stored) in headers.into_iter().zip(bodies).zip(stored) {
@@ -113,14 +113,8 @@ impl FrameEncoder {
     }
 }
 
-/// What encoding needs besides its results. Lent, so that open logs which nobody writes to have none: 26 KiB each.
-#[derive(Default)]
-struct Workspace {
-    scratch: Scratch,
-    hashing: Hashing,
-}
-
-static WORKSPACES: Lender<Workspace> = Lender::new();
+/// Lent, like what compressing needs, so that open logs which nobody writes to have neither: 26 KiB each.
+static HASHINGS: Lender<Hashing> = Lender::new();
 
 /// The hashes of the frames that are being built.
 #[derive(Default)]

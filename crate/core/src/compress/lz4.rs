@@ -53,15 +53,9 @@ impl Codec for Lz4 {
         len.is_some()
     }
 
-    fn decompress(&self, stored: &[u8], raw_len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        self.check_len(stored, raw_len)?;
-        let start = out.len();
-        out.resize(start + raw_len, 0);
-        let done = self.decompress_into(stored, &mut out[start..]);
-        if done.is_err() {
-            out.truncate(start);
-        }
-        done
+    fn check_len(&self, stored: &[u8], raw_len: usize) -> Result<(), CodecError> {
+        let possible = raw_len <= stored.len().saturating_mul(EXPANSION_MAX);
+        if possible { Ok(()) } else { Err(CodecError::Malformed { codec: self.name() }) }
     }
 
     fn decompress_into(&self, stored: &[u8], out: &mut [u8]) -> Result<(), CodecError> {
@@ -83,14 +77,6 @@ impl Codec for Lz4 {
             out.resize(raw_len, 0);
         }
         Ok(Some(Start::new(stored, &mut out[..raw_len])))
-    }
-}
-
-impl Lz4 {
-    /// Before anything is allocated: can the block be so long?
-    fn check_len(&self, stored: &[u8], raw_len: usize) -> Result<(), CodecError> {
-        let possible = raw_len <= stored.len().saturating_mul(EXPANSION_MAX);
-        if possible { Ok(()) } else { Err(CodecError::Malformed { codec: self.name() }) }
     }
 }
 

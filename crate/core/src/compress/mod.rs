@@ -25,11 +25,23 @@ pub trait Codec: Send + Sync {
     /// Appends the compressed form of `raw` to `out`. False, with `out` unchanged, when that would not be smaller.
     fn compress(&self, raw: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> bool;
 
-    /// Appends exactly `raw_len` bytes to `out`, or leaves it unchanged and says what is wrong with `stored`.
-    fn decompress(&self, stored: &[u8], raw_len: usize, out: &mut Vec<u8>) -> Result<(), CodecError>;
+    /// Refuses a length that `stored` cannot have, before anything is allocated.
+    fn check_len(&self, stored: &[u8], raw_len: usize) -> Result<(), CodecError>;
 
     /// Fills `out` with what `stored` decompresses to; after an error it holds anything.
     fn decompress_into(&self, stored: &[u8], out: &mut [u8]) -> Result<(), CodecError>;
+
+    /// Appends exactly `raw_len` bytes to `out`, or leaves it unchanged and says what is wrong with `stored`.
+    fn decompress(&self, stored: &[u8], raw_len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.check_len(stored, raw_len)?;
+        let start = out.len();
+        out.resize(start + raw_len, 0);
+        let done = self.decompress_into(stored, &mut out[start..]);
+        if done.is_err() {
+            out.truncate(start);
+        }
+        done
+    }
 
     /// A way to decompress no more than the start of `stored`, where the codec has one. `out` is only a place to do it in:
     /// what it holds before and after has no meaning.

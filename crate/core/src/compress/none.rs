@@ -18,18 +18,13 @@ impl Codec for Uncompressed {
         false
     }
 
-    fn decompress(&self, stored: &[u8], raw_len: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        if stored.len() != raw_len {
-            return Err(CodecError::Length { codec: self.name(), expected: raw_len, found: stored.len() });
-        }
-        out.extend_from_slice(stored);
-        Ok(())
+    fn check_len(&self, stored: &[u8], raw_len: usize) -> Result<(), CodecError> {
+        let found = stored.len();
+        if found == raw_len { Ok(()) } else { Err(CodecError::Length { codec: self.name(), expected: raw_len, found }) }
     }
 
     fn decompress_into(&self, stored: &[u8], out: &mut [u8]) -> Result<(), CodecError> {
-        if stored.len() != out.len() {
-            return Err(CodecError::Length { codec: self.name(), expected: out.len(), found: stored.len() });
-        }
+        self.check_len(stored, out.len())?;
         out.copy_from_slice(stored);
         Ok(())
     }

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Codec, Scratch, Uncompressed};
+use super::{Codec, Scratch};
 use crate::buffers::Buffer;
 use crate::host::{Class, Executor};
+use crate::lender::Lender;
 
 /// Bytes below which a helper costs more than it does. (Not bodies: four of 256 KiB are compressed 1.39 times as fast.)
 const BYTES_MIN: usize = 128 << 10;
@@ -20,6 +21,8 @@ const BYTES_MIN: usize = 128 << 10;
 const LARGE: usize = 64 << 10;
 /// The helper waits for no disk: a device number that none has.
 const NO_DEVICE: u64 = u64::MAX;
+
+static SCRATCHES: Lender<Scratch> = Lender::new();
 
 /// A body as it is stored: compressed, or `None` where that is not smaller.
 pub type Stored = Option<Buffer>;
@@ -68,13 +71,19 @@ pub fn compress(
     raw: Buffer,
     bodies: Vec<Range<usize>>,
     executor: &dyn Executor,
+    meanwhile: impl FnOnce(),
+) -> (Raw, Vec<Stored>) {
+    SCRATCHES.lend(|scratch| compress_with(codec, raw, bodies, executor, scratch, meanwhile))
+}
+
+fn compress_with(
+    codec: &'static dyn Codec,
+    raw: Buffer,
+    bodies: Vec<Range<usize>>,
+    executor: &dyn Executor,
     scratch: &mut Scratch,
     meanwhile: impl FnOnce(),
 ) -> (Raw, Vec<Stored>) {
-    if codec.id() == Uncompressed.id() {
-        meanwhile();
-        return (Raw::Own(raw), bodies.iter().map(|_| None).collect());
-    }
     if bodies.len() < 2 || raw.len() < BYTES_MIN {
         meanwhile();
         let stored = bodies.iter().map(|body| compress_one(codec, &raw[body.clone()], scratch)).collect();
@@ -121,10 +130,7 @@ impl Work {
 
 /// A helper's work, burst by burst. In between it has nothing that the caller would wait for, and lets others run.
 fn help(work: &Work) {
-    thread_local! {
-        static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::default();
-    }
-    while SCRATCH.with_borrow_mut(|scratch| help_for_a_burst(work, scratch)) {
+    while SCRATCHES.lend(|scratch| help_for_a_burst(work, scratch)) {
         std::thread::yield_now();
     }
 }
@@ -213,7 +219,7 @@ mod tests {
                 ranges.iter().map(|range| compress_one(&Lz4, &raw[range.clone()], &mut scratch)).collect();
             for executor in [&never as &dyn Executor, &pool] {
                 for _ in 0..20 {
-                    let (back, stored) = compress(&Lz4, raw[..].into(), ranges.clone(), executor, &mut scratch, || ());
+                    let (back, stored) = compress(&Lz4, raw[..].into(), ranges.clone(), executor, || ());
                     assert!(stored == alone && back.bytes() == raw, "{count}");
                 }
             }
