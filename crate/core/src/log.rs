@@ -30,6 +30,14 @@ pub trait Listener: Send + Sync {
     fn failed(&self, error: &Error);
 }
 
+/// For those who ask the log itself: failures come back from its calls too.
+pub struct Deaf;
+
+impl Listener for Deaf {
+    fn durable(&self, _: Head) {}
+    fn failed(&self, _: &Error) {}
+}
+
 /// What the halves of an open log share.
 pub struct Shared {
     /// Surroundings.

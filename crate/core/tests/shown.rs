@@ -210,12 +210,18 @@ fn a_live_mark_older_than_the_log_hides_nothing_without_a_writer() {
     assert!(open_with(world.host(), options).is_ok());
 }
 
-#[test]
-fn what_a_killed_writer_had_written_and_not_synced_is_made_durable_before_it_is_shown() {
-    let world = SimWorld::new(3);
+/// A writer acknowledged a record, and was killed when it had written another one and not synced it.
+fn killed_before_its_sync(seed: u64) -> SimWorld {
+    let world = SimWorld::new(seed);
     let writer = write(&world);
     append(&world, &writer, 1);
     append_and_be_killed(&world, writer, 1);
+    world
+}
+
+#[test]
+fn what_a_killed_writer_had_written_and_not_synced_is_made_durable_before_it_is_shown() {
+    let world = killed_before_its_sync(3);
     assert_eq!(size_after_power_loss(&world), 1, "nothing is to be shown");
 
     let reader = read(&world);
@@ -229,10 +235,7 @@ fn what_a_killed_writer_had_written_and_not_synced_is_made_durable_before_it_is_
 
 #[test]
 fn without_a_lock_file_it_is_the_same() {
-    let world = SimWorld::new(4);
-    let writer = write(&world);
-    append(&world, &writer, 1);
-    append_and_be_killed(&world, writer, 1);
+    let world = killed_before_its_sync(4);
     world.disk.remove_file(&Path::new(DIR).join("lock")).unwrap();
     assert_eq!(read(&world).head().size, 2);
     assert_eq!(size_after_power_loss(&world), 2);
@@ -251,10 +254,7 @@ fn a_log_whose_end_is_attested_is_shown_without_a_sync() {
 
 #[test]
 fn a_reader_whose_sync_fails_shows_nothing() {
-    let world = SimWorld::new(6);
-    let writer = write(&world);
-    append(&world, &writer, 1);
-    append_and_be_killed(&world, writer, 1);
+    let world = killed_before_its_sync(6);
     world.disk.add_rule(Rule::new(Fault::Io).on(&[Call::SyncData, Call::SyncAll]));
     let outcome = open_with(world.host(), options(true));
     assert!(matches!(outcome.err(), Some(Error::Io { .. })));
@@ -262,10 +262,7 @@ fn a_reader_whose_sync_fails_shows_nothing() {
 
 #[test]
 fn a_mount_that_takes_no_syncs_is_no_obstacle() {
-    let world = SimWorld::new(7);
-    let writer = write(&world);
-    append(&world, &writer, 1);
-    append_and_be_killed(&world, writer, 1);
+    let world = killed_before_its_sync(7);
     for kind in [io::ErrorKind::ReadOnlyFilesystem, io::ErrorKind::InvalidInput, io::ErrorKind::PermissionDenied] {
         let host = hooked(&world, Call::SyncData, move || Err(kind.into()));
         assert_eq!(open_with(host, options(true)).unwrap().head().size, 2);
@@ -274,10 +271,7 @@ fn a_mount_that_takes_no_syncs_is_no_obstacle() {
 
 #[test]
 fn a_writer_that_opens_while_a_reader_looks_is_followed() {
-    let world = SimWorld::new(8);
-    let writer = write(&world);
-    append(&world, &writer, 1);
-    append_and_be_killed(&world, writer, 1);
+    let world = killed_before_its_sync(8);
     // It comes between the look and the sync, appends, and its next group is written but not durable.
     let comes = Arc::new(Mutex::new(None));
     let (there, inner) = (Arc::clone(&comes), world.clone());

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use crate::disk::sim::{SimDisk, SimRng};
-use crate::error::Error;
 use crate::format::{LIVE_MARK_POSITION, MARK_LEN, Mark, SegmentHeader, segment_name};
 use crate::hash::Keys;
-use crate::log::{Listener, Log};
+pub(super) use crate::log::Deaf;
+use crate::log::Log;
 use crate::options::{Options, SEGMENT_BYTES_MIN};
 use crate::simulation::SimWorld;
-use crate::writer::Head;
 
 /// The folder of every log here.
 pub(super) const DIR: &str = "/log";
@@ -34,14 +33,6 @@ pub(super) struct Sample {
     pub records: Vec<Vec<u8>>,
     /// How much of it had been acknowledged.
     pub acknowledged: usize,
-}
-
-/// For logs that are asked, and need not tell.
-pub(super) struct Deaf;
-
-impl Listener for Deaf {
-    fn durable(&self, _: Head) {}
-    fn failed(&self, _: &Error) {}
 }
 
 /// All samples; the last is of another log than those before.

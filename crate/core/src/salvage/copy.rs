@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::error::{Damage, Error, HeadClaim, Result};
 use crate::host::{Clock, Host};
-use crate::log::{Listener, Log};
+use crate::log::{Deaf, Log};
 use crate::options::{Options, RECORD_BYTES_MAX};
 use crate::wait::wait;
-use crate::writer::{Done, Head};
+use crate::writer::Done;
 
 /// Bytes of one submission.
 const SUBMIT_BYTES: usize = 1 << 20;
@@ -26,14 +26,6 @@ impl Clock for RecordedClock {
     fn now_ms(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-/// Failures come back from `submit` and `flush`.
-struct Unheard;
-
-impl Listener for Unheard {
-    fn durable(&self, _: Head) {}
-    fn failed(&self, _: &Error) {}
 }
 
 /// Whole batches, to be copied.
@@ -130,7 +122,7 @@ impl Copier {
         self.clock.0.store(self.time, Ordering::Relaxed);
         let log = match &mut self.log {
             Some(log) => log,
-            none => none.insert(Log::open(self.host.clone(), &self.dir, self.options.clone(), Arc::new(Unheard))?),
+            none => none.insert(Log::open(self.host.clone(), &self.dir, self.options.clone(), Arc::new(Deaf))?),
         };
         log.submit(&self.payloads, &self.lengths, &self.batches)?;
         self.pending += self.payloads.len() as u64 + RECORD_COST * self.lengths.len() as u64;

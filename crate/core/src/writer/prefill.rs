@@ -119,17 +119,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::BLOCK;
-    use crate::error::Error;
-    use crate::log::{Listener, Log};
+    use crate::log::{Deaf, Log};
     use crate::options::{Durability, Options};
     use crate::simulation::SimWorld;
-    use crate::writer::Head;
-
-    struct Deaf;
-    impl Listener for Deaf {
-        fn durable(&self, _: Head) {}
-        fn failed(&self, _: &Error) {}
-    }
 
     /// Length of the file after each of 50 groups of one record, and of 40 KiB in the end.
     fn lengths(pays: bool, durability: Durability) -> Vec<u64> {

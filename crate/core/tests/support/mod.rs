@@ -15,13 +15,7 @@ use varve_core::reader::ReadRequest;
 use varve_core::simulation::SimWorld;
 use varve_core::writer::Head;
 
-/// For tests that ask the log itself.
-pub struct Deaf;
-
-impl Listener for Deaf {
-    fn durable(&self, _: Head) {}
-    fn failed(&self, _: &Error) {}
-}
+pub use varve_core::log::Deaf;
 
 /// For tests in which no log may fail.
 pub struct Strict;
