@@ -8,6 +8,7 @@
  * records is asked for alone, so that everyone gets their own error.
  */
 import type { Codec, Utf8Buffer } from './encoding.js'
+import { nextTick } from './later.js'
 import type { NativeChunk } from './native.js'
 import type { LogRecord } from './types.js'
 
@@ -16,8 +17,6 @@ const PART_MIN = 16
 const PART_MAX = 256
 /** Values may share as much memory: so do small Buffers that Node makes. */
 const SHARED_MAX = 8 * 1024
-/** At load: a test may replace it, and the promise must not depend on that. */
-const nextTick = process.nextTick
 
 interface Waiting<T> {
   readonly offset: number

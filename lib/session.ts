@@ -5,16 +5,14 @@
  * It is kept on the addon itself: two copies of this facade in one environment (bundles, Jest's module registry) share
  * the addon, whose events must reach whoever asked. So it only passes raw values; each copy makes its own errors.
  */
-import * as timers from 'node:timers'
 import { onAbort } from './abort.js'
 import { closedError, fromNative } from './errors.js'
 import { EXIT_TIMEOUT, onExit } from './exit.js'
+import { setImmediate } from './later.js'
 import type { Binding, NativeError, NativeEvent } from './native.js'
 
 /** See `NativeEvent`. */
 const WATERMARK_BYTES = 48
-/** Captured at load, before anybody can patch it. */
-const setImmediate = timers.setImmediate
 /** So many records at once are more than one that is awaited, for which a further turn of the event loop would be a delay. */
 const BUSY_RECORDS = 64
 

@@ -23,6 +23,7 @@ import {
   readOnlyError,
   VarveError,
 } from './errors.js'
+import { nextTick } from './later.js'
 import type { Binding, NativeError } from './native.js'
 import { AppendReceipt, Mark } from './receipt.js'
 import type { Session } from './session.js'
@@ -33,9 +34,6 @@ import type { Receipt } from './types.js'
 export const RECORD_COST = 256
 /** From this size on a payload crosses from the caller's memory, without a copy in the staging. */
 const DIRECT_BYTES = 64 * 1024
-
-/** Captured at load, before anybody can patch it. */
-const nextTick = process.nextTick
 
 // One executor for all promises: a closure per append would cost more than the promise.
 let newResolve: any
