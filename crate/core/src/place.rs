@@ -20,7 +20,7 @@ pub struct Place {
     thread: Pid,
     /// Where it may run in general, while it may not.
     #[cfg(target_os = "linux")]
-    allowed: Mutex<Option<CpuSet>>,
+    general: Mutex<Option<CpuSet>>,
 }
 
 #[cfg(target_os = "linux")]
@@ -33,17 +33,12 @@ impl Place {
         {
             let _ = sched_setaffinity(None, &general);
         }
-        Self { thread: gettid(), allowed: Mutex::new(None) }
+        Self { thread: gettid(), general: Mutex::new(None) }
     }
 
     /// Before waking it: it shall not run on the caller's processor, if there is another one.
     pub fn keep_off(&self) {
-        let Ok(allowed) = sched_getaffinity(Some(self.thread)) else { return };
-        let mut others = allowed;
-        others.unset(sched_getcpu());
-        if others.count() > 0 && others != allowed && sched_setaffinity(Some(self.thread), &others).is_ok() {
-            self.allowed.lock().get_or_insert(allowed);
-        }
+        self.narrow(|_| Some(sched_getcpu()));
     }
 
     /// Called by the thread itself: it shall not run on one of the processors that it may use, which are counted from 0,
@@ -53,21 +48,27 @@ impl Place {
     /// there they wait for each other. (A thousand logs with an append in flight each, same machine: each append waited
     /// 160 µs in all for a processor, with the threads spread 90 µs; 1.13 to 1.19 times as many a second.)
     pub fn keep_off_number(&self, number: usize) {
-        let mut before = self.allowed.lock();
-        let Ok(allowed) = before.map_or_else(|| sched_getaffinity(None), Ok) else { return };
-        let mut others = allowed;
-        if let Some(processor) = (0..CpuSet::MAX_CPU).filter(|&at| allowed.is_set(at)).nth(number) {
+        self.narrow(|general| (0..CpuSet::MAX_CPU).filter(|&at| general.is_set(at)).nth(number));
+    }
+
+    /// Takes one processor away from those where it may run in general, not where it may run now: who was woken in vain
+    /// has not settled since it was kept off another.
+    fn narrow(&self, which: impl FnOnce(&CpuSet) -> Option<usize>) {
+        let mut before = self.general.lock();
+        let Ok(general) = before.map_or_else(|| sched_getaffinity(Some(self.thread)), Ok) else { return };
+        let mut others = general;
+        if let Some(processor) = which(&general) {
             others.unset(processor);
         }
-        if others.count() > 0 && sched_setaffinity(None, &others).is_ok() {
-            *before = Some(allowed);
+        if others.count() > 0 && sched_setaffinity(Some(self.thread), &others).is_ok() {
+            *before = Some(general);
         }
     }
 
     /// When it is awake, called by the thread itself: it stays where it is now, and the kernel may move it again.
     pub fn settle(&self) {
-        if let Some(allowed) = self.allowed.lock().take() {
-            let _ = sched_setaffinity(None, &allowed);
+        if let Some(general) = self.general.lock().take() {
+            let _ = sched_setaffinity(None, &general);
         }
     }
 }
@@ -134,7 +135,33 @@ mod tests {
         wake.send(()).unwrap();
         let (kept, after) = thread.join().unwrap();
         assert_eq!(before, after);
-        // Another processor is left, or it was not kept off any.
-        assert!(kept.count() > 0 && kept.count() >= before.count() - 2);
+        // Another processor is left, or it was not kept off any. The test may have moved between its two calls: only the
+        // last one counts.
+        assert_eq!(kept.count(), before.count().saturating_sub(1).max(1));
+    }
+
+    #[test]
+    fn a_thread_woken_in_vain_is_kept_off_its_next_waker_only() {
+        let place = Place::of_this_thread();
+        let before = sched_getaffinity(None).unwrap();
+        let processors: Vec<_> = (0..CpuSet::MAX_CPU).filter(|&at| before.is_set(at)).collect();
+        let expected = |processor: &usize| {
+            let mut others = before;
+            others.unset(*processor);
+            if others.count() > 0 { others } else { before }
+        };
+        for processor in &processors {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let mut here = CpuSet::new();
+                    here.set(*processor);
+                    sched_setaffinity(None, &here).unwrap();
+                    place.keep_off();
+                });
+            });
+            assert_eq!(sched_getaffinity(None).unwrap(), expected(processor));
+        }
+        place.settle();
+        assert_eq!(sched_getaffinity(None).unwrap(), before);
     }
 }
