@@ -6,6 +6,7 @@
  */
 import { onAbort } from './abort.js'
 import { invalid, invalidType, withProgress } from './errors.js'
+import { setImmediate } from './later.js'
 import { bag, optionalFunction, optionalSignal } from './options.js'
 import type { AppendAllOptions, AppendProgress, Receipt } from './types.js'
 import { RECORD_COST, type Run, type Writer } from './writer.js'

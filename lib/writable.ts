@@ -8,6 +8,7 @@
 import { WritableStream, type WritableStreamDefaultController } from 'node:stream/web'
 import { Progress, TURN_BYTES } from './append-all.js'
 import { withProgress } from './errors.js'
+import { setImmediate } from './later.js'
 import type { Writer } from './writer.js'
 
 /** The types of Node 20 do not know the signal, which every runtime has. */
