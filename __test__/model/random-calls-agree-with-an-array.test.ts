@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { test } from 'vitest'
 import { open, openMemory } from '../../lib/index.js'
 import { newPath } from '../support/temp.js'
-import { facts, type Place, run } from './run.js'
+import { facts } from './judge.js'
+import { type Place, run } from './run.js'
 import { program } from './steps.js'
 
 // Replay what a failure prints: VARVE_SEED=… VARVE_PATH=… npm test -- random-calls (VARVE_RUNS=10000 runs more).

@@ -3,7 +3,8 @@
  * has become durable at some moment: there the model takes any size between what it was before and after the call.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { type Head, type Log, type LogRecord, type OpenOptions, VarveError } from '../../lib/index.js'
+import type { Log, LogRecord, OpenOptions } from '../../lib/index.js'
+import { count, ended, Judge } from './judge.js'
 import { isValid, type Program, type Step } from './steps.js'
 import { collect, outOf, range, sourceOf } from './ways.js'
 
@@ -15,15 +16,6 @@ export interface Place {
   /** Whether a closed log can be opened again with what it held. */
   lasting: boolean
 }
-
-/** What the programs met: a model that never meets a full log proves nothing about full logs. */
-export const facts: Record<string, number> = {}
-const count = (what: string, times = 1) => {
-  facts[what] = (facts[what] ?? 0) + times
-}
-
-/** How a call ended. */
-type Ended<T> = { value: T } | { error: any }
 
 const RECORD_COST = 256
 
@@ -42,8 +34,7 @@ export async function run(program: Program, place: Place): Promise<void> {
   }
 }
 
-class User {
-  now = 'open'
+class User extends Judge {
   log!: Log<any, any>
   /** Everything accepted, as it must come out. Its index is its offset. */
   records: unknown[] = []
@@ -55,11 +46,10 @@ class User {
   #closing: Promise<unknown> = Promise.resolve()
   /** Checks of calls that were not awaited. */
   #unsettled: Promise<void>[] = []
-  /** One head for each size, whoever tells it. */
-  readonly #heads = new Map<number, Head>()
   readonly #times = new Map<number, number>()
 
   constructor(program: Program, place: Place) {
+    super()
     this.#program = program
     this.#place = place
     const { keyed, ...options } = program.options
@@ -67,24 +57,24 @@ class User {
   }
 
   async open(): Promise<void> {
-    const heads = [...this.#heads.values()]
+    const heads = [...this.heads.values()]
     const expectHead = heads[Math.floor(heads.length / 2)]
     this.log = await this.#place.open({ ...this.#options, expectHead })
     this.#closed = false
-    this.#same(this.log.head.size, this.records.length, 'size after opening')
-    this.#same(this.log.recovery, undefined, 'recovery')
-    this.#head(this.log.head)
+    this.same(this.log.head.size, this.records.length, 'size after opening')
+    this.same(this.log.recovery, undefined, 'recovery')
+    this.head(this.log.head)
   }
 
   async end(): Promise<void> {
     await this.#settle()
     if (this.#closed) await this.#reopen()
-    this.#same((await this.log.flush()).size, this.records.length, 'size at the end')
+    this.same((await this.log.flush()).size, this.records.length, 'size at the end')
     await this.#read({ do: 'read', how: 'all', options: { verify: true }, wait: true })
-    const report = await this.log.verify({ expectHead: [...this.#heads.values()][0] })
-    this.#same([report.ok, report.records, report.problems], [true, this.records.length, []], 'verify at the end')
+    const report = await this.log.verify({ expectHead: [...this.heads.values()][0] })
+    this.same([report.ok, report.records, report.problems], [true, this.records.length, []], 'verify at the end')
     await this.log.close()
-    this.#same(this.log.pendingBytes, 0, 'pendingBytes after close')
+    this.same(this.log.pendingBytes, 0, 'pendingBytes after close')
   }
 
   async take(step: Step): Promise<void> {
@@ -140,17 +130,17 @@ class User {
     const call = ended(batch ? log.appendBatch(values, options) : log.append(values[0], options))
     const cost = costs.reduce((sum, cost) => sum + cost, 0)
     const taken = faults.length === 0
-    this.#same(log.pendingBytes, pending + (taken ? cost : 0), 'pendingBytes after the call')
+    this.same(log.pendingBytes, pending + (taken ? cost : 0), 'pendingBytes after the call')
     if (taken) count('records', values.length)
     if (taken) records.push(...values.map(value => outOf(encoding, value)))
     const where = this.now
     const check = call.then(result => {
-      if (!taken) return this.#refused(result, faults, where)
-      const receipt = this.#value(result, where)
-      this.#same([receipt.offset, receipt.count], [offset, values.length], `receipt of ${where}`)
+      if (!taken) return this.refused(result, faults, where)
+      const receipt = this.value(result, where)
+      this.same([receipt.offset, receipt.count], [offset, values.length], `receipt of ${where}`)
       const { size } = receipt.head
-      if (size < offset + values.length || size > records.length) this.#wrong(`head.size ${size} of ${where}`)
-      this.#head(receipt.head)
+      if (size < offset + values.length || size > records.length) this.wrong(`head.size ${size} of ${where}`)
+      this.head(receipt.head)
     })
     return this.#later(check, wait)
   }
@@ -180,11 +170,11 @@ class User {
     const complete = !this.#closed && until < 0
     if (!complete) {
       const faults = this.#closed ? ['VARVE_CLOSED'] : ['TypeError', 'RangeError']
-      this.#refused(result, faults, this.now)
+      this.refused(result, faults, this.now)
     }
-    const progress = complete ? this.#value(result, this.now) : (result as { error: any }).error.progress
-    this.#same([progress.count, progress.bytes], [wanted.length, bytes], 'progress')
-    this.#head(progress.head)
+    const progress = complete ? this.value(result, this.now) : (result as { error: any }).error.progress
+    this.same([progress.count, progress.bytes], [wanted.length, bytes], 'progress')
+    this.head(progress.head)
   }
 
   async #read(step: Extract<Step, { do: 'read' }>): Promise<void> {
@@ -196,21 +186,21 @@ class User {
     const options = { ...step.options, from: at(step.from), to: at(step.to) }
     const result = await ended(collect(log, step.how, options))
     if (closed || ('error' in result && this.log.head !== undefined && result.error.code === 'VARVE_CLOSED')) {
-      if (!closed && log === this.log && !this.#closed) this.#wrong(`${now} was refused by an open log`)
-      return this.#refused(result, ['VARVE_CLOSED'], now)
+      if (!closed && log === this.log && !this.#closed) this.wrong(`${now} was refused by an open log`)
+      return this.refused(result, ['VARVE_CLOSED'], now)
     }
-    const found: LogRecord<unknown>[] = this.#value(result, now)
+    const found: LogRecord<unknown>[] = this.value(result, now)
     for (const { offset, time } of found) {
-      if ((this.#times.get(offset) ?? time) !== time) this.#wrong(`time ${time} of record ${offset} was another one`)
+      if ((this.#times.get(offset) ?? time) !== time) this.wrong(`time ${time} of record ${offset} was another one`)
       this.#times.set(offset, time)
     }
     const offsets = found.map(({ offset }) => offset)
     const sizes = Array.from({ length: log.head.size - least + 1 }, (_, more) => least + more)
     const fits = sizes.some(size => isDeepStrictEqual(offsets, range(options, size)))
-    if (!fits) this.#wrong(`${now} gave ${offsets} with a size of ${least} to ${log.head.size}`)
-    for (const { offset, value } of found) this.#same(value, records[offset], `record ${offset} of ${now}`)
+    if (!fits) this.wrong(`${now} gave ${offsets} with a size of ${least} to ${log.head.size}`)
+    for (const { offset, value } of found) this.same(value, records[offset], `record ${offset} of ${now}`)
     const rising = step.options.reverse ? found.toReversed() : found
-    if (rising.some(({ time }, index) => index > 0 && time < rising[index - 1]!.time)) this.#wrong('times fall')
+    if (rising.some(({ time }, index) => index > 0 && time < rising[index - 1]!.time)) this.wrong('times fall')
   }
 
   async #get(offset: number): Promise<void> {
@@ -218,24 +208,24 @@ class User {
     const closed = this.#closed
     const least = log.head.size
     const result = await ended(log.get(offset))
-    if (closed) return this.#refused(result, ['VARVE_CLOSED'], now)
-    if ('error' in result && this.#isGone(log)) return this.#refused(result, ['VARVE_CLOSED'], now)
-    const record = this.#value(result, now)
+    if (closed) return this.refused(result, ['VARVE_CLOSED'], now)
+    if ('error' in result && this.#isGone(log)) return this.refused(result, ['VARVE_CLOSED'], now)
+    const record = this.value(result, now)
     if (record === undefined) {
-      if (offset < least) this.#wrong(`record ${offset} of ${least} is not there`)
+      if (offset < least) this.wrong(`record ${offset} of ${least} is not there`)
     } else {
-      this.#same([record.offset, record.value], [offset, records[offset]], `record ${offset}`)
+      this.same([record.offset, record.value], [offset, records[offset]], `record ${offset}`)
     }
   }
 
   async #offsetAt(share: number, add: number): Promise<void> {
-    if (this.#closed) return this.#refused(await ended(this.log.offsetAt(0)), ['VARVE_CLOSED'], this.now)
+    if (this.#closed) return this.refused(await ended(this.log.offsetAt(0)), ['VARVE_CLOSED'], this.now)
     await this.#flush()
     await this.#read({ do: 'read', how: 'all', options: {}, wait: true })
     const times = this.records.map((_, offset) => this.#times.get(offset)!)
     const ms = (times[Math.floor(share * times.length)] ?? Date.now()) + add
     const first = times.findIndex(time => time >= ms)
-    this.#same(await this.log.offsetAt(ms), first < 0 ? times.length : first, `offsetAt(${ms})`)
+    this.same(await this.log.offsetAt(ms), first < 0 ? times.length : first, `offsetAt(${ms})`)
   }
 
   async #flush(): Promise<void> {
@@ -243,11 +233,11 @@ class User {
     const closed = this.#closed
     const least = this.records.length
     const result = await ended(log.flush())
-    if (closed) return this.#refused(result, ['VARVE_CLOSED'], now)
-    if ('error' in result && this.#isGone(log)) return this.#refused(result, ['VARVE_CLOSED'], now)
-    const head = this.#value(result, now)
-    if (head.size < least) this.#wrong(`flush at ${least} resolved with ${head.size}`)
-    this.#head(head)
+    if (closed) return this.refused(result, ['VARVE_CLOSED'], now)
+    if ('error' in result && this.#isGone(log)) return this.refused(result, ['VARVE_CLOSED'], now)
+    const head = this.value(result, now)
+    if (head.size < least) this.wrong(`flush at ${least} resolved with ${head.size}`)
+    this.head(head)
   }
 
   async #drained(): Promise<void> {
@@ -255,7 +245,7 @@ class User {
     await log.drained()
     const { maxPendingBytes } = this.#program.options
     // Others may append between the resolving and this line, but only up to the hard limit.
-    if (log.pendingBytes > 4 * maxPendingBytes) this.#wrong(`${log.pendingBytes} bytes are pending`)
+    if (log.pendingBytes > 4 * maxPendingBytes) this.wrong(`${log.pendingBytes} bytes are pending`)
   }
 
   #flushSync(): void {
@@ -265,7 +255,7 @@ class User {
     } catch (thrown) {
       error = thrown
     }
-    this.#same(error?.code, this.#closed ? 'VARVE_CLOSED' : undefined, 'flushSync')
+    this.same(error?.code, this.#closed ? 'VARVE_CLOSED' : undefined, 'flushSync')
   }
 
   #close(wait: boolean): Promise<void> {
@@ -277,10 +267,10 @@ class User {
   async #reopen(): Promise<void> {
     await this.#settle()
     await this.#closing
-    this.#same([this.log.head.size, this.log.pendingBytes], [this.records.length, 0], 'after close')
+    this.same([this.log.head.size, this.log.pendingBytes], [this.records.length, 0], 'after close')
     if (!this.#place.lasting) {
       this.records = []
-      this.#heads.clear()
+      this.heads.clear()
       this.#times.clear()
     }
     await this.open()
@@ -288,18 +278,18 @@ class User {
 
   async #verify(): Promise<void> {
     const least = this.log.head.size
-    const heads = [...this.#heads.values()]
+    const heads = [...this.heads.values()]
     const result = await ended(this.log.verify({ expectHead: heads.at(-1) }))
-    if (this.#closed) return this.#refused(result, ['VARVE_CLOSED'], this.now)
-    const report = this.#value(result, this.now)
-    this.#same(
+    if (this.#closed) return this.refused(result, ['VARVE_CLOSED'], this.now)
+    const report = this.value(result, this.now)
+    this.same(
       [report.ok, report.problems, report.established],
       [true, [], heads.length > 0 ? 'receipt' : report.established],
       'verify',
     )
     if (report.records < least || report.records > this.records.length)
-      this.#wrong(`verify of ${report.records} records`)
-    this.#head(report.head)
+      this.wrong(`verify of ${report.records} records`)
+    this.head(report.head)
   }
 
   /** Another log object that reads along, as another process would. */
@@ -311,9 +301,9 @@ class User {
       const found = await reader.read({ verify: true }).toArray()
       // With durability 'os' nothing is promised to a reader before a flush.
       if (found.length < least && this.#options.durability === 'disk')
-        this.#wrong(`a reader sees ${found.length} of ${least}`)
-      for (const { offset, value } of found) this.#same(value, this.records[offset], `record ${offset} of a reader`)
-      this.#head(reader.head)
+        this.wrong(`a reader sees ${found.length} of ${least}`)
+      for (const { offset, value } of found) this.same(value, this.records[offset], `record ${offset} of a reader`)
+      this.head(reader.head)
     } finally {
       await reader.close()
     }
@@ -329,13 +319,6 @@ class User {
     return typeof value === 'string' ? Buffer.byteLength(value) : value.length
   }
 
-  /** The same size has the same head for ever. */
-  #head(head: Head): void {
-    const known = this.#heads.get(head.size)
-    if (known !== undefined) this.#same(head, known, `the head at ${head.size}`)
-    this.#heads.set(head.size, head)
-  }
-
   async #later(check: Promise<void>, wait: boolean): Promise<void> {
     if (wait) return check
     check.catch(() => {}) // looked at when all is settled
@@ -345,36 +328,4 @@ class User {
   async #settle(): Promise<void> {
     for (const check of this.#unsettled.splice(0)) await check
   }
-
-  #value<T>(result: Ended<T>, where: string): T {
-    if ('error' in result) throw new Error(`${where} was refused: ${result.error?.stack}`)
-    return result.value
-  }
-
-  #refused(result: Ended<unknown>, faults: string[], where: string): void {
-    if (!('error' in result)) throw new Error(`${where} was not refused, with ${faults.join(' and ')} in it`)
-    const { error } = result
-    const name = error instanceof VarveError ? error.code : error.name
-    count(name)
-    if (!faults.includes(name))
-      throw new Error(`${where} is refused with ${name}, not ${faults.join(' or ')}: ${error.stack}`)
-    if (!(error instanceof VarveError)) this.#same(error.code, 'VARVE_INVALID', 'code of misuse')
-  }
-
-  #same(found: unknown, expected: unknown, what: string): void {
-    if (!isDeepStrictEqual(found, expected)) this.#wrong(`${what} is ${show(found)}, not ${show(expected)}`)
-  }
-
-  #wrong(what: string): never {
-    throw new Error(`${this.now}: ${what}`)
-  }
-}
-
-const show = (value: unknown) => JSON.stringify(value)?.slice(0, 500)
-
-function ended<T>(promise: Promise<T>): Promise<Ended<T>> {
-  return promise.then(
-    value => ({ value }),
-    error => ({ error }),
-  )
 }
