@@ -1,6 +1,7 @@
 /**
  * `node bench/charts.mjs [RESULT.json]`: what the README and docs/PERFORMANCE.md show, from one run (by default the newest
- * full one): the charts in docs/charts/, the tables in the README and docs/PERFORMANCE.md, and the figures in bench/charts/run.json.
+ * full one): the charts in docs/charts/, the tables in the README and docs/PERFORMANCE.md, and the figures in
+ * bench/charts/run.json, from which all of it can be made again.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -27,7 +28,7 @@ save('workloads.svg', workloads())
 save('batch-size.svg', batchSize())
 save('latency.svg', latency())
 save('scaling.svg', scaling())
-const figures = { ...run, workloads: run.workloads.map(withoutRounds) }
+const figures = { ...run, workloads: run.workloads.map(bare) }
 writeFileSync(join(import.meta.dirname, 'charts/run.json'), `${JSON.stringify(figures)}\n`)
 put('docs/PERFORMANCE.md', 'goals', goals())
 put('README.md', 'bench', summary(outcome))
@@ -136,10 +137,18 @@ function series(name, sides, points) {
   })
 }
 
-/** @param {Outcome} outcome */
-function withoutRounds({ sides, ...rest }) {
-  const bare = Object.entries(sides).map(([side, result]) => [side, { ...result, rounds: undefined }])
-  return { ...rest, sides: Object.fromEntries(bare) }
+/**
+ * Without the rounds, but for the values of those that a chart shows: it can be drawn from these figures again.
+ *
+ * @param {Outcome} outcome
+ */
+function bare({ sides, ...rest }) {
+  const charted = rest.name === 'large'
+  const results = Object.entries(sides).map(([side, result]) => {
+    const rounds = charted && result.left === undefined ? result.rounds.map(({ value }) => ({ value })) : undefined
+    return [side, { ...result, rounds }]
+  })
+  return { ...rest, sides: Object.fromEntries(results) }
 }
 
 function goals() {
