@@ -64,7 +64,7 @@ function optionalInteger(options: Bag, name: string, fallback: number, least: nu
   return value === undefined ? fallback : integer(name, value, least, most)
 }
 
-export function optionalBoolean(options: Bag, name: string, fallback: boolean): boolean {
+function optionalBoolean(options: Bag, name: string, fallback: boolean): boolean {
   const value = options[name]
   if (value === undefined) return fallback
   if (typeof value !== 'boolean') throw invalidType(name, 'true or false', value)
@@ -108,7 +108,7 @@ export function folder(dir: unknown): string {
 
 const HEX_32 = /^[0-9a-f]{64}$/i
 
-export function optionalHead(options: Bag): NativeHead | undefined {
+function optionalHead(options: Bag): NativeHead | undefined {
   const value = options.expectHead
   if (value === undefined) return undefined
   if (typeof value !== 'object' || value === null) throw invalidType('expectHead', 'a head { id, size, hash }', value)
@@ -119,7 +119,7 @@ export function optionalHead(options: Bag): NativeHead | undefined {
 }
 
 /** Says of a secret only its kind and its length, never its bytes. */
-export function optionalSecret(options: Bag): Uint8Array | undefined {
+function optionalSecret(options: Bag): Uint8Array | undefined {
   const value = options.secret
   if (value === undefined) return undefined
   let bytes = value

@@ -13,7 +13,7 @@ import type {
   NativeStats,
 } from '../../lib/native.js'
 
-export const FAKE_ID = 'ab'.repeat(32)
+const FAKE_ID = 'ab'.repeat(32)
 
 export interface Submission {
   log: number

@@ -18,7 +18,7 @@ export interface Input {
 }
 
 /** A record that cannot be appended. */
-export class BadRecord extends Failure {
+class BadRecord extends Failure {
   constructor(
     readonly where: string,
     what: string,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { binOf, root, run } from './run.mjs'
 
 /** As incremental as cargo is. */
-export function buildAddon() {
+function buildAddon() {
   const from = ['--manifest-path', 'crate/node/Cargo.toml', '--package-json-path', 'package.json']
   // lib/loader.ts is the loader and lib/native.ts holds the types, so neither is generated (types cannot be switched off).
   const to = ['--output-dir', '.', '--platform', '--no-js', '--dts', 'target/addon.d.ts']

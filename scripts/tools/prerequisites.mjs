@@ -28,7 +28,7 @@ export function fail(line) {
  * @param {string} version
  * @param {string} range
  */
-export function missingNode(version, range) {
+function missingNode(version, range) {
   const [major, minor] = version.split('.').map(Number)
   const supported = range.split('||').some(part => {
     const [, operator, wantedMajor, wantedMinor] = /(\^|>=)(\d+)\.(\d+)/.exec(part) ?? []
