@@ -23,6 +23,13 @@ pub(super) struct Tables {
     staged: Vec<u8>,
 }
 
+impl Tables {
+    /// What grows with the bodies; the tables themselves have one size.
+    pub(super) fn bytes(&self) -> usize {
+        self.staged.capacity()
+    }
+}
+
 impl Codec for Lz4 {
     fn id(&self) -> u8 {
         1

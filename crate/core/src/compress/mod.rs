@@ -12,6 +12,7 @@ pub use lz4::Lz4;
 pub use none::Uncompressed;
 pub use start::Start;
 
+use crate::lender::Lendable;
 use crate::options::Compression;
 
 /// One way to store a body.
@@ -59,6 +60,12 @@ pub trait Codec: Send + Sync {
 #[derive(Default)]
 pub struct Scratch {
     lz4: lz4::Tables,
+}
+
+impl Lendable for Scratch {
+    fn bytes(&self) -> usize {
+        self.lz4.bytes()
+    }
 }
 
 /// Why stored bytes do not decompress.

@@ -127,6 +127,11 @@ impl Subtrees {
         Self::default()
     }
 
+    /// Heap memory that it keeps for the next, bytes; its rows are few.
+    pub fn bytes(&self) -> usize {
+        size_of::<Hash>() * self.hashes.capacity()
+    }
+
     /// Hashes all subtrees over `leaves`, whose offsets run from `first`.
     pub fn build(&mut self, keys: &Keys, first: u64, leaves: &[Hash]) {
         self.rows.clear();
