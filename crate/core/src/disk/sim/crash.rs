@@ -232,7 +232,6 @@ impl World {
             }
         }
         let mut after = Self::new(self.prefill_pays, self.capacity);
-        after.direct = self.direct;
         let mut reached = BTreeMap::new();
         let mut ways = vec![(ROOT, PathBuf::from("/"))];
         while let Some((dir, path)) = ways.pop() {

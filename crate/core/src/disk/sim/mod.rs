@@ -46,9 +46,7 @@ impl Default for SimDisk {
 impl SimDisk {
     /// An empty disk without faults; only `/` exists. Prefill pays, and files take direct writes.
     pub fn new() -> Self {
-        let mut world = World::new(true, None);
-        world.direct = true;
-        Self::of(world)
+        Self::of(World::new(true, None))
     }
 
     fn of(world: World) -> Self {
@@ -145,11 +143,6 @@ impl SimDisk {
     /// What [`Volume::prefill_pays`] says; true at first.
     pub fn set_prefill_pays(&self, pays: bool) {
         self.world.lock().prefill_pays = pays;
-    }
-
-    /// Whether files take direct writes; they do at first.
-    pub fn set_direct(&self, direct: bool) {
-        self.world.lock().direct = direct;
     }
 
     /// Drops clean pages from the cache: what a failed or phantom write left there is gone, the disk's bytes show.

@@ -34,8 +34,6 @@ pub(super) struct World {
     /// Bytes that files may use in all.
     pub capacity: Option<u64>,
     pub prefill_pays: bool,
-    /// Files take direct writes.
-    pub direct: bool,
 }
 
 /// What a trace says of a call beyond kind and path.
