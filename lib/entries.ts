@@ -31,6 +31,10 @@ export class Entries {
     return this.head === this.tail
   }
 
+  get isSingle(): boolean {
+    return this.tail - this.head === 1
+  }
+
   /** The newest, if it is still staged. */
   get lastStaged(): Entry | undefined {
     return this.tail > this.submitted ? this.#ring[(this.tail - 1) & (this.#ring.length - 1)] : undefined

@@ -1,5 +1,7 @@
-/** Ways to run later, captured at load, before anybody can patch them: no promise may depend on a test's clock. */
+/** Ways to run later, and the time, captured at load, before anybody can patch them: no promise may depend on a test's clock. */
+import { performance } from 'node:perf_hooks'
 import * as timers from 'node:timers'
 
 export const nextTick = process.nextTick
 export const setImmediate = timers.setImmediate
+export const now: () => number = performance.now.bind(performance)

@@ -122,8 +122,13 @@ export interface NativeStats {
 
 export interface Binding {
   /** Once per environment. The callback's handle starts unreferenced. */
-  connect(onEvents: () => void): void
-  /** All that wait. With `again` the facade will call once more if it gets any, and the addon does not call meanwhile. */
+  connect(onEvents: () => void): boolean
+  /**
+   * Waits awake for an event, for some microseconds. Returns whether one is there; the addon does not call until the
+   * facade, which looks or drains again, has called `drain(false)`.
+   */
+  look(): boolean
+  /** All that wait. With `again` the facade will call once more, and the addon does not call meanwhile. */
   drain(again: boolean): NativeEvent[]
   /** Keeps the process alive (true) exactly while a promise or iterator waits; the facade counts, calls on 0 ↔ 1. */
   hold(keepAlive: boolean): void

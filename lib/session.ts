@@ -8,8 +8,9 @@
 import { onAbort } from './abort.js'
 import { closedError, fromNative } from './errors.js'
 import { EXIT_TIMEOUT, onExit } from './exit.js'
-import { setImmediate } from './later.js'
+import { now, setImmediate } from './later.js'
 import type { Binding, NativeError, NativeEvent } from './native.js'
+import { WaitAwake } from './wait-awake.js'
 
 /** See `NativeEvent`. */
 const WATERMARK_BYTES = 48
@@ -43,11 +44,15 @@ export class Session {
   #holds = 0
   /** The last events made many records durable. */
   #busy = false
+  readonly #waitAwake = new WaitAwake()
+  readonly #mayWaitAwake: boolean
+  /** The next turn of the event loop looks for events. */
+  #looking = false
   #ignoreExit: (() => void) | undefined
 
   constructor(binding: Binding) {
     this.binding = binding
-    binding.connect(this.#onEvents)
+    this.#mayWaitAwake = binding.connect(this.#onEvents)
   }
 
   /** Something begins to wait. */
@@ -104,17 +109,36 @@ export class Session {
     this.#ignoreExit = undefined
   }
 
+  /** A call crossed, and no other waits in its log. */
+  alone(): void {
+    if (this.#mayWaitAwake && this.#holds === 1 && this.#waitAwake.asked(now())) this.#lookLater()
+  }
+
   /**
    * Hands out what is queued. Where that was much, more is on its way: then the addon does not call, and this looks
    * again in the next turn of the event loop. To be called while events keep coming would let no timer and no socket of
    * the host run in between.
    */
   readonly #onEvents = (): void => {
-    const events = this.binding.drain(this.#busy)
-    if (this.#busy && events.length > 0) setImmediate(this.#onEvents)
+    const again = this.#busy || this.#looking
+    const events = this.binding.drain(again)
+    if (again) this.#lookLater()
     let records = 0
     for (const event of events) records += this.#dispatch(event)
+    if (records > 0) this.#waitAwake.answered(now())
     this.#busy = records >= BUSY_RECORDS
+  }
+
+  #lookLater(): void {
+    if (this.#looking) return
+    this.#looking = true
+    setImmediate(this.#look)
+  }
+
+  readonly #look = (): void => {
+    this.#looking = false
+    if (this.#waitAwake.isOn(now()) && !this.binding.look()) this.#lookLater()
+    else this.#onEvents()
   }
 
   /** Tells whom it concerns; returns the records that became durable. */

@@ -333,6 +333,7 @@ export class Writer {
       const refused = this.#binding.submit(this.#log, payloads, lengths, batches)
       if (refused === undefined) {
         this.#entries.submitted = this.#entries.tail
+        if (this.#entries.isSingle) this.#session.alone()
         return
       }
       error = fromNative(refused, 'none')

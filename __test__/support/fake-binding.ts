@@ -53,17 +53,26 @@ export class FakeBinding implements Binding {
   /** Keep copies of payloads; off to time the facade alone. */
   keep = true
   submitted = 0
+  /** The facade said that it looks or drains again. */
+  facadeLooks = false
   #events: NativeEvent[] = []
   #onEvents = () => {}
   #pendingFlushes: { request: number; size: number }[] = []
   #closing: { request: number; error?: NativeError } | undefined
 
-  connect(onEvents: () => void): void {
+  connect(onEvents: () => void): boolean {
     this.connects++
     this.#onEvents = onEvents
+    return true
   }
 
-  drain(): NativeEvent[] {
+  look(): boolean {
+    this.facadeLooks = true
+    return this.#events.length > 0
+  }
+
+  drain(again: boolean): NativeEvent[] {
+    this.facadeLooks = again
     return this.#events.splice(0)
   }
 
@@ -71,10 +80,10 @@ export class FakeBinding implements Binding {
     this.holds.push(keepAlive)
   }
 
-  /** Queues events and wakes the facade, as the thread-safe function would. */
+  /** Queues events and wakes the facade, as the thread-safe function would: not while it looks by itself. */
   emit(...events: NativeEvent[]): void {
     this.#events.push(...events)
-    this.#onEvents()
+    if (!this.facadeLooks) this.#onEvents()
   }
 
   done(request: number, value?: unknown): void {

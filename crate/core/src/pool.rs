@@ -66,6 +66,11 @@ impl Pool {
         };
         Self { shared: Arc::new(shared) }
     }
+
+    /// Whether a thread that waits awake leaves a core to the others.
+    pub fn may_spin(&self) -> bool {
+        self.shared.may_spin
+    }
 }
 
 fn cores() -> usize {

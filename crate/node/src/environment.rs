@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use napi::bindgen_prelude::{Function, Object};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -24,6 +24,9 @@ use crate::requests::Requests;
 
 /// How long an ending worker waits for its logs to be flushed and closed.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the event loop is kept from everything else by one look.
+const LOOK_MAX: Duration = Duration::from_micros(10);
 
 /// The one thread-safe function of an environment; it does not keep the event loop alive by itself.
 pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
@@ -97,8 +100,15 @@ impl Environment {
     fn take_events(&self, again: bool) -> (Vec<Watermark>, Vec<Event>) {
         let mut inbox = self.inbox.lock();
         let (watermarks, events) = inbox.queue.take();
-        inbox.woken = again && !(watermarks.is_empty() && events.is_empty());
+        inbox.woken = again;
         (watermarks, events)
+    }
+
+    /// Whether something waits. JS is not woken until it drains.
+    fn awaits_drain(&self) -> bool {
+        let mut inbox = self.inbox.lock();
+        inbox.woken = true;
+        !inbox.queue.is_empty()
     }
 
     /// The environment ends: its JS is gone, its logs are flushed and closed.
@@ -115,16 +125,18 @@ impl Environment {
     }
 }
 
-/// Once per environment: `on_events` is called when events wait.
+/// Once per environment: `on_events` is called when events wait. Returns whether a thread may wait awake.
 #[napi(catch_unwind)]
-pub fn connect(env: Env, on_events: Function<'_, (), ()>) -> Result<()> {
+pub fn connect(env: Env, on_events: Function<'_, (), ()>) -> Result<bool> {
     if Environment::of(&env).is_ok() {
         return Err(napi::Error::new(Status::InvalidArg, "connect was called before in this environment"));
     }
     let wake = on_events.build_threadsafe_function::<()>().weak::<true>().build()?;
+    let pool = Pool::global();
+    let may_spin = pool.may_spin();
     let host = Host {
         disk: Arc::new(FileDisk),
-        executor: Pool::global(),
+        executor: pool,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
@@ -140,7 +152,7 @@ pub fn connect(env: Env, on_events: Function<'_, (), ()>) -> Result<()> {
     ENVIRONMENTS.with_borrow_mut(|all| all.push((key, environment)));
     // Hooks run last in, first out: this one before the thread-safe function's own.
     env.add_env_cleanup_hook(key, forget)?;
-    Ok(())
+    Ok(may_spin)
 }
 
 fn forget(key: usize) {
@@ -154,14 +166,30 @@ fn forget(key: usize) {
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| environment.end()));
 }
 
-/// All queued events: watermarks, then the others, oldest first. With `again`, whoever gets some asks once more and is
-/// not woken meanwhile.
+/// All queued events: watermarks, then the others, oldest first. With `again`, the caller asks once more and is not woken
+/// meanwhile.
 #[napi(catch_unwind)]
 pub fn drain(env: &Env, again: bool) -> Result<Vec<Object<'_>>> {
     let environment = Environment::of(env)?;
     let (watermarks, events) = environment.take_events(again);
     let durable = (!watermarks.is_empty()).then(|| objects::durable(env, &watermarks));
     durable.into_iter().chain(events.into_iter().map(|event| objects::event(env, &environment, event))).collect()
+}
+
+/// Waits awake for an event, [`LOOK_MAX`] at most. Returns whether one is there; JS is not woken until it drains.
+#[napi(catch_unwind)]
+pub fn look(env: &Env) -> Result<bool> {
+    Environment::with(env, |environment| {
+        let begun = Instant::now();
+        while !environment.awaits_drain() {
+            if begun.elapsed() >= LOOK_MAX {
+                return false;
+            }
+            // Whoever is to bring it may have been put on this processor.
+            std::thread::yield_now();
+        }
+        true
+    })
 }
 
 /// Keeps the process alive exactly while the facade waits for something.

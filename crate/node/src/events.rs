@@ -100,6 +100,11 @@ impl Queue {
         self.events.push(event);
     }
 
+    /// Nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.watermarks.is_empty() && self.events.is_empty()
+    }
+
     /// Takes all of them.
     pub fn take(&mut self) -> (Vec<Watermark>, Vec<Event>) {
         self.watermark_of.clear();
