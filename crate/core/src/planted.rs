@@ -23,6 +23,8 @@ bugs! {
     FirstPartAcknowledged,
     /// A direct write does not keep what stands before it in its first block.
     BlockNotKept,
+    /// A part written from its own memory does not bring what stands before it in its first block.
+    BlockNotBrought,
     /// A short write is taken for a whole one.
     ShortWriteBelieved,
     /// A failed sync is retried, and its success is believed.

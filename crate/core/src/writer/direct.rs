@@ -14,12 +14,17 @@ use std::io;
 use crate::disk::{self, DIRECT_ALIGN, DiskFile};
 use crate::planted::{Bug, planted};
 
-/// Bytes that one write takes. Larger ones are no faster here, and memory for them is taken and given back with it.
+use super::placed::Placed;
+
+/// Bytes that one write of gathered parts takes. Larger ones are no faster here.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Writes groups of one file at a time through an aligned buffer.
+/// Writes groups of one file at a time: small parts gathered in an aligned buffer, large ones from where they stand.
 #[derive(Default)]
 pub struct DirectWriter {
+    /// Parts from this size on are not gathered: that would copy every byte, while the device waits. Measured (4,000 × 256 B,
+    /// no compression, four in flight, in turns): 1.11 times the throughput.
+    in_place_least: usize,
     /// Empty while nothing is written this way.
     memory: Vec<u8>,
     /// Where the aligned buffer begins in it.
@@ -33,6 +38,12 @@ pub struct DirectWriter {
 }
 
 impl DirectWriter {
+    /// For groups from `direct_bytes` on.
+    pub fn new(direct_bytes: u64) -> Self {
+        let in_place_least = usize::try_from(direct_bytes.saturating_mul(2)).unwrap_or(usize::MAX);
+        Self { in_place_least, ..Self::default() }
+    }
+
     /// Whether this file is written directly.
     pub fn is_for(&mut self, file: &dyn DiskFile) -> bool {
         *self.taken.get_or_insert_with(|| file.takes_direct())
@@ -47,33 +58,31 @@ impl DirectWriter {
 
     /// Gives the memory back.
     pub fn rest(&mut self) {
-        *self = Self { taken: self.taken, ..Self::default() };
+        *self = Self { taken: self.taken, in_place_least: self.in_place_least, ..Self::default() };
     }
 
     /// Writes `parts`, one after another, at `position`.
     pub fn write<'p>(
         &mut self,
         file: &dyn DiskFile,
-        parts: impl Iterator<Item = &'p [u8]>,
+        parts: impl Iterator<Item = &'p mut Placed>,
         position: u64,
     ) -> io::Result<()> {
         self.begin(file, position)?;
-        for mut part in parts {
-            while !part.is_empty() {
-                if self.filled == BUFFER_BYTES {
-                    self.put(file, BUFFER_BYTES)?;
-                    self.drop_front(BUFFER_BYTES);
+        let mut parts = parts.peekable();
+        while let Some(part) = parts.next() {
+            let last = parts.peek().is_none();
+            if part.len() >= self.in_place_least && self.put_in_place(file, part, last)? {
+                if last {
+                    return Ok(());
                 }
-                let (now, later) = part.split_at(part.len().min(BUFFER_BYTES - self.filled));
-                let at = self.start + self.filled;
-                self.memory[at..at + now.len()].copy_from_slice(now);
-                self.filled += now.len();
-                part = later;
+                continue;
             }
+            self.gather(file, part)?;
         }
         let padded = self.filled.next_multiple_of(DIRECT_ALIGN);
         self.memory[self.start + self.filled..self.start + padded].fill(0);
-        self.put(file, padded)?;
+        self.put_gathered(file, padded)?;
         // The next group begins in this block, if it has room left.
         self.drop_front(self.filled - self.filled % DIRECT_ALIGN);
         Ok(())
@@ -98,17 +107,56 @@ impl DirectWriter {
         Ok(())
     }
 
-    /// Writes the buffer's first `len` bytes.
-    fn put(&mut self, file: &dyn DiskFile, len: usize) -> io::Result<()> {
-        let bytes = &self.memory[self.start..self.start + len];
-        if self.taken != Some(false) {
-            match disk::write_all_direct_at(file, bytes, self.position) {
-                // Refused, whatever the file system said before: from here on through the cache.
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.taken = Some(false),
-                outcome => return outcome,
+    /// Adds a part to the buffer, and writes that whenever it is full.
+    fn gather(&mut self, file: &dyn DiskFile, mut part: &[u8]) -> io::Result<()> {
+        while !part.is_empty() {
+            if self.filled == BUFFER_BYTES {
+                self.put_gathered(file, BUFFER_BYTES)?;
+                self.drop_front(BUFFER_BYTES);
             }
+            let (now, later) = part.split_at(part.len().min(BUFFER_BYTES - self.filled));
+            let at = self.start + self.filled;
+            self.memory[at..at + now.len()].copy_from_slice(now);
+            self.filled += now.len();
+            part = later;
         }
-        disk::write_all_at(file, bytes, self.position)
+        Ok(())
+    }
+
+    /// Writes a part from its own memory, but for a last block that others go on in; that stays in the buffer. False,
+    /// and nothing is written of it, where its memory is not placed for that.
+    fn put_in_place(&mut self, file: &dyn DiskFile, part: &mut Placed, last: bool) -> io::Result<bool> {
+        let whole = self.filled - self.filled % DIRECT_ALIGN;
+        if whole > 0 {
+            self.put_gathered(file, whole)?;
+            self.drop_front(whole);
+        }
+        let len = part.len();
+        let end = self.filled + len;
+        let rest = end % DIRECT_ALIGN;
+        if last && rest > 0 {
+            part.pad(DIRECT_ALIGN - rest);
+        }
+        let before = &mut self.memory[self.start..self.start + self.filled];
+        if planted(Bug::BlockNotBrought) {
+            before.fill(0);
+        }
+        let Some(blocks) = part.blocks(before) else {
+            part.unpad(len);
+            return Ok(false);
+        };
+        let until = if last { blocks.len() } else { end - rest };
+        put(&mut self.taken, file, &blocks[..until], self.position)?;
+        self.memory[self.start..self.start + rest].copy_from_slice(&blocks[end - rest..end]);
+        self.filled = rest;
+        self.position += (end - rest) as u64;
+        part.unpad(len);
+        Ok(true)
+    }
+
+    /// Writes the buffer's first `len` bytes.
+    fn put_gathered(&mut self, file: &dyn DiskFile, len: usize) -> io::Result<()> {
+        put(&mut self.taken, file, &self.memory[self.start..self.start + len], self.position)
     }
 
     fn drop_front(&mut self, len: usize) {
@@ -116,6 +164,18 @@ impl DirectWriter {
         self.filled -= len;
         self.position += len as u64;
     }
+}
+
+/// Writes whole blocks.
+fn put(taken: &mut Option<bool>, file: &dyn DiskFile, blocks: &[u8], position: u64) -> io::Result<()> {
+    if *taken != Some(false) {
+        match disk::write_all_direct_at(file, blocks, position) {
+            // Refused, whatever the file system said before: from here on through the cache.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => *taken = Some(false),
+            outcome => return outcome,
+        }
+    }
+    disk::write_all_at(file, blocks, position)
 }
 
 #[cfg(test)]
@@ -134,7 +194,7 @@ mod tests {
         disk::write_all_at(&*file, &[9; 4096], 0).unwrap();
         disk.sync_dir(Path::new("/")).unwrap();
         trouble(&disk);
-        let (mut rng, mut writer, mut bytes) = (SimRng::new(seed), DirectWriter::default(), vec![9; 4096]);
+        let (mut rng, mut writer, mut bytes) = (SimRng::new(seed), DirectWriter::new(500), vec![9; 4096]);
         for _ in 0..30 {
             let position = bytes.len() as u64;
             let lens = [64 * (1 + rng.index(70)), 64 * rng.index(3), if rng.chance(1, 9) { 3 << 20 } else { 640 }];
@@ -144,8 +204,14 @@ mod tests {
                 bytes.extend_from_slice(&parts[0]);
             } else {
                 assert!(writer.is_for(&*file) || seed % 2 == 1);
-                writer.write(&*file, parts.iter().map(Vec::as_slice), position).unwrap();
-                parts.iter().for_each(|part| bytes.extend_from_slice(part));
+                let mut parts = parts.map(|part| {
+                    let placed = placed(&mut rng, bytes.len() as u64, &part);
+                    bytes.extend_from_slice(&part);
+                    placed
+                });
+                writer.write(&*file, parts.iter_mut(), position).unwrap();
+                let written: Vec<u8> = parts.iter().flat_map(|part| part.to_vec()).collect();
+                assert_eq!(written, bytes[position as usize..], "what was written is what it was");
             }
             if rng.chance(1, 5) {
                 writer.rest();
@@ -153,6 +219,17 @@ mod tests {
             file.sync_data().unwrap();
         }
         (disk.crash_with(&CrashChoice::lose_all()), bytes)
+    }
+
+    /// A part as stage 1 makes it, or not placed, or placed and then moved.
+    fn placed(rng: &mut SimRng, position: u64, bytes: &[u8]) -> Placed {
+        let mut placed = match rng.index(4) {
+            0 => Placed::anywhere(bytes.len()),
+            1 => Placed::at(position, 0),
+            _ => Placed::at(position, bytes.len()),
+        };
+        placed.out().extend_from_slice(bytes);
+        placed
     }
 
     fn compare(disk: &SimDisk, bytes: &[u8]) {
@@ -185,7 +262,7 @@ mod tests {
         let disk = SimDisk::new();
         let file = disk.open(Path::new("/a"), Access::CreateNew).unwrap();
         disk::write_all_at(&*file, &[9; 4100], 0).unwrap();
-        let error = DirectWriter::default().write(&*file, [&[1; 64][..]].into_iter(), 4160).unwrap_err();
+        let error = DirectWriter::default().write(&*file, [Placed::anywhere(64)].iter_mut(), 4160).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -89,7 +89,7 @@ impl Flusher {
             state_position: chain.state_position,
             slot_position,
             prefill: Prefill::new(options.tuning.prefill_groups, prefill_pays && syncs_every_group(options.durability)),
-            direct: DirectWriter::default(),
+            direct: DirectWriter::new(options.tuning.direct_bytes),
             direct_bytes: options.tuning.direct_bytes,
             counters,
         })
@@ -160,16 +160,17 @@ impl Flusher {
             && large
             && self.direct.is_for(file)
         {
-            return self.direct.write(file, group.iter().map(|part| &part.bytes[..]), first.position);
+            let position = first.position;
+            return self.direct.write(file, group.iter_mut().map(|part| &mut part.bytes), position);
         }
         let Some((last, before)) = group.split_last_mut() else { return Ok(()) };
         before.iter().try_for_each(|part| disk::write_all_at(file, &part.bytes, part.position))?;
         let len = last.bytes.len();
         let end = last.position + len as u64;
         let zeros = self.prefill.rest_of_block(end);
-        last.bytes.resize(len + zeros as usize, 0);
+        last.bytes.pad(zeros as usize);
         let written = disk::write_all_at(file, &last.bytes, last.position);
-        last.bytes.truncate(len);
+        last.bytes.unpad(len);
         written?;
         self.prefill.wrote_to(end + zeros);
         Ok(())

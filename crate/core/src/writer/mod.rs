@@ -13,6 +13,7 @@
 mod background;
 mod direct;
 mod flush;
+mod placed;
 mod prefill;
 mod prepare;
 mod queue;

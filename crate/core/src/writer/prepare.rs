@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::buffers::Buffer;
 use crate::chain::Chain;
 use crate::compress;
 use crate::error::{Error, Result};
@@ -15,6 +14,7 @@ use crate::options::Options;
 use crate::planted::{Bug, planted};
 use crate::record::{COLUMN_BYTES_MAX, MAX_RECORDS_PER_FRAME};
 
+use super::placed::Placed;
 use super::rotation::Spare;
 use super::submission::Submission;
 
@@ -29,7 +29,7 @@ const SEGMENT_RECORDS_MAX: u64 = 1 << 31;
 /// A run of whole batches, encoded: what stage 1 hands to stage 2.
 pub struct Prepared {
     /// Frames one after another, headers unstamped.
-    pub bytes: Buffer,
+    pub bytes: Placed,
     /// Where each frame starts in `bytes`.
     pub frames: Vec<usize>,
     /// An index entry for each frame.
@@ -63,6 +63,8 @@ pub struct Preparer {
     last_time: u64,
     segment_bytes: u64,
     state_bytes: u64,
+    /// Parts with as many payload bytes may be written directly.
+    direct_bytes: u64,
     segment: SegmentHeader,
     position: u64,
     /// End of the last state frame in this segment (or of its page 0).
@@ -91,6 +93,7 @@ impl Preparer {
             last_time: chain.replay.last_time,
             segment_bytes: options.segment_bytes,
             state_bytes: options.tuning.state_bytes,
+            direct_bytes: options.tuning.direct_bytes,
             segment: active.clone(),
             position: chain.position,
             state_end,
@@ -144,8 +147,10 @@ impl Preparer {
     }
 
     fn new_part(&self, rotation: Option<Box<SegmentHeader>>, payload_bytes: usize) -> Prepared {
+        let capacity = payload_bytes + payload_bytes / 32 + 4096;
+        let placed = payload_bytes as u64 >= self.direct_bytes;
         Prepared {
-            bytes: Buffer::with_capacity(payload_bytes + payload_bytes / 32 + 4096),
+            bytes: if placed { Placed::at(self.position, capacity) } else { Placed::anywhere(capacity) },
             frames: Vec::new(),
             index: Vec::new(),
             position: self.position,
@@ -243,9 +248,9 @@ impl Preparer {
         }
         let mut first_offset = self.peaks.size();
         let starts =
-            self.encoder.encode(keys, &mut self.peaks, &records, &frames, &*self.host.executor, &mut part.bytes)?;
+            self.encoder.encode(keys, &mut self.peaks, &records, &frames, &*self.host.executor, part.bytes.out())?;
         for (start, frame) in starts.into_iter().zip(&frames) {
-            self.note_frame(part, start, first_offset);
+            self.note_frame(part, start - part.bytes.start(), first_offset);
             first_offset += frame.records.len() as u64;
         }
         self.last_time = records.last().map_or(self.last_time, |record| record.time);
@@ -255,7 +260,7 @@ impl Preparer {
     fn put_state(&mut self, keys: &Keys, closing: bool, part: &mut Prepared) {
         part.state_position = Some(part.position + part.bytes.len() as u64);
         self.note_frame(part, part.bytes.len(), self.peaks.size());
-        self.encoder.encode_state(keys, &self.peaks, self.last_time, closing, &mut part.bytes);
+        self.encoder.encode_state(keys, &self.peaks, self.last_time, closing, part.bytes.out());
     }
 
     /// Enters the frame that starts at `start` of the part.
