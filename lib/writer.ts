@@ -110,11 +110,16 @@ export class Writer {
   }
 
   append(value: unknown, expected: number | undefined): Promise<Receipt> {
+    return this.#appendOne(value, -1, expected)
+  }
+
+  /** `index` is the value's place in a batch of its own, or -1. */
+  #appendOne(value: unknown, index: number, expected: number | undefined): Promise<Receipt> {
     try {
-      const data = this.#codec.encode(value, -1)
+      const data = this.#codec.encode(value, index)
       this.admitCall()
-      if (typeof data !== 'string' && data.length >= DIRECT_BYTES) return this.#appendDirect(data, expected)
-      const cost = this.#staging.put(data, -1) + RECORD_COST
+      if (typeof data !== 'string' && data.length >= DIRECT_BYTES) return this.#appendDirect(data, index, expected)
+      const cost = this.#staging.put(data, index) + RECORD_COST
       this.#admit(cost, expected)
       this.#staging.seal(1)
       const promise = this.#enqueue(1, cost)
@@ -132,6 +137,7 @@ export class Writer {
       const count = values.length
       if (count === 0) throw invalid('values must be an array of at least one value, got an empty one')
       this.admitCall()
+      if (count === 1) return this.#appendOne(values[0], 0, expected)
       let cost = 0
       this.#encodingBatch = true
       try {
@@ -315,8 +321,8 @@ export class Writer {
     nextTick(flushLater, this)
   }
 
-  #appendDirect(data: Uint8Array, expected: number | undefined): Promise<Receipt> {
-    if (data.length > this.#maxRecordBytes) throw this.#staging.tooLong(data, -1)
+  #appendDirect(data: Uint8Array, index: number, expected: number | undefined): Promise<Receipt> {
+    if (data.length > this.#maxRecordBytes) throw this.#staging.tooLong(data, index)
     const cost = data.length + RECORD_COST
     this.#admit(cost, expected)
     this.flush()
