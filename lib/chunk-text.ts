@@ -1,52 +1,47 @@
 /**
- * The texts of a chunk's records for `JSON.parse`: of many records at once while they are read one after another.
+ * The texts of a chunk's records for `JSON.parse`, cut out of those that the addon made of many records each.
  *
- * Making a string of 256 bytes costs 80 ns, most of it the call; cutting it out of a longer one costs 10. With it a JSON
- * event takes 1.06 times as long as `JSON.parse` alone, 1.17 times with a string of its own. A cut keeps the longer
- * string alive, so nothing is cut out that somebody may keep: what `JSON.parse` returns holds no part of its source.
+ * Making a string of 256 bytes costs 80 ns, most of it the call; cutting it out of a longer one costs 10. A cut keeps the
+ * longer string alive, so nothing is cut out that somebody may keep: what `JSON.parse` returns holds no part of its source.
  */
-import { isAscii } from 'node:buffer'
-import type { Utf8Buffer } from './encoding.js'
-
-/** Records of one string, and the longest one: it should stay in the cache, and out of the large objects. */
-const RECORDS = 64
-const BYTES_MAX = 32 * 1024
-
 export class ChunkText {
-  readonly #payloads: Utf8Buffer
-  readonly #ends: Uint32Array
-  /** Only then is a byte a character. */
-  readonly #ascii: boolean
-  /** The string made last, and the records that it holds. */
+  /** Each has whole records, one after another. */
+  readonly #texts: readonly string[]
+  /** The one that was cut from last, and where in the payloads it starts and ends. */
+  #at = -1
   #text = ''
-  #first = 0
-  #after = 0
-  /** Where it starts in the payloads. */
-  #base = 0
-  /** The record after the one that was asked for last. */
-  #next = 0
+  #start = 0
+  #end = 0
 
-  constructor(payloads: Utf8Buffer, ends: Uint32Array) {
-    this.#payloads = payloads
-    this.#ends = ends
-    // Where the runtime cannot tell, each record gets a string of its own.
-    this.#ascii = typeof isAscii === 'function' && isAscii(payloads)
+  constructor(texts: readonly string[]) {
+    this.#texts = texts
   }
 
-  /** The text of record `slot`, which is the bytes from `start` to `end`. */
-  of(slot: number, start: number, end: number): string {
-    const inside = slot >= this.#first && slot < this.#after
-    const sequential = slot === this.#next
-    this.#next = slot + 1
-    if (!inside) {
-      if (!sequential || !this.#ascii || end - start > BYTES_MAX) return this.#payloads.utf8Slice(start, end)
-      let after = Math.min(slot + RECORDS, this.#ends.length)
-      while (this.#ends[after - 1]! - start > BYTES_MAX) after = slot + ((after - slot) >> 1) // one at least
-      this.#text = this.#payloads.latin1Slice(start, this.#ends[after - 1]!)
-      this.#first = slot
-      this.#after = after
-      this.#base = start
+  /** The text of the record from `start` to `end`: in ASCII a byte is a character. */
+  of(start: number, end: number): string {
+    if (start < this.#start || end > this.#end) this.#turnTo(start, end)
+    return this.#text.slice(start - this.#start, end - this.#start)
+  }
+
+  /** The payloads as bytes, in memory of their own. */
+  bytes(length: number): Buffer {
+    const bytes = Buffer.allocUnsafeSlow(length)
+    let end = 0
+    for (const text of this.#texts) end += bytes.write(text, end, 'latin1')
+    return bytes
+  }
+
+  /** From text to text, as a chunk is read from one end to the other. */
+  #turnTo(start: number, end: number): void {
+    while (start < this.#start) {
+      this.#text = this.#texts[--this.#at]!
+      this.#end = this.#start
+      this.#start -= this.#text.length
     }
-    return this.#text.slice(start - this.#base, end - this.#base)
+    while (end > this.#end) {
+      this.#text = this.#texts[++this.#at]!
+      this.#start = this.#end
+      this.#end += this.#text.length
+    }
   }
 }

@@ -10,7 +10,6 @@ import type { Encoding } from './types.js'
 export type Utf8Buffer = Buffer & {
   utf8Write(text: string, start: number): number
   utf8Slice(start: number, end: number): string
-  latin1Slice(start: number, end: number): string
 }
 
 /** An encoding as the writer and the reader use it. `index` is the value's place in a batch, or -1. */

@@ -60,8 +60,10 @@ export interface NativeOpened {
 export interface NativeChunk {
   offset: number // of the first record
   count: number
-  /** A fresh one, little-endian: `count` × f64 times, `count` × u32 ends (in the payloads), then the payloads. */
+  /** A fresh one, little-endian: `count` × f64 times, `count` × u32 ends (in the payloads), then the payloads, if no `texts`. */
   buffer: Uint8Array
+  /** The payloads as strings of whole records, one after another: where they were asked for, and are ASCII. */
+  texts?: string[]
   /** The next range to ask for: [from, to); empty (from >= to) at the end. */
   from: number
   to: number
@@ -79,6 +81,8 @@ export interface NativeReadRequest {
   verify: boolean
   /** Where the whole read ends, of which this is a part (with `reverse`: starts): `bounds` are told up to there. */
   beyond: number
+  /** The payloads are wanted as `texts`. */
+  text: boolean
 }
 
 export interface NativeVerifyOptions {

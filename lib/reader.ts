@@ -21,7 +21,7 @@ export interface ReadSource {
 /** The addon counts records in 32 bits. */
 const MAX_RECORDS = 2 ** 32 - 1
 
-/** See `Chunk` in types.ts. Laid out as in NativeChunk: times, ends, payloads; the addon keeps no reference to it. */
+/** See `Chunk` in types.ts. Laid out as in NativeChunk; the addon keeps no reference to it. */
 export class RecordChunk<T> implements Chunk<T> {
   readonly offset: number
   readonly length: number
@@ -29,26 +29,25 @@ export class RecordChunk<T> implements Chunk<T> {
   readonly #step: 1 | -1
   readonly #times: Float64Array
   readonly #ends: Uint32Array
-  readonly #memory: ArrayBuffer
-  /** Where the payloads start in it. */
-  readonly #base: number
-  readonly #payloads: Utf8Buffer
-  /** Made when the first record is parsed. */
-  #text: ChunkText | undefined
+  /** The payloads, and where in which memory they start; of those that came as text only when somebody asks. */
+  #payloads: Utf8Buffer | undefined
+  #memory!: ArrayBuffer
+  #base = 0
+  readonly #text: ChunkText | undefined
 
   constructor(native: NativeChunk, codec: Codec, reverse: boolean) {
     const { count } = native
     // Typed arrays want 8-byte alignment; a buffer of its own has it.
     const all = native.buffer.byteOffset % 8 === 0 ? native.buffer : new Uint8Array(native.buffer)
-    this.#memory = all.buffer as ArrayBuffer
-    this.#base = all.byteOffset + 12 * count
+    const memory = all.buffer as ArrayBuffer
     this.offset = reverse ? native.offset + count - 1 : native.offset
     this.length = count
     this.#codec = codec
     this.#step = reverse ? -1 : 1
-    this.#times = new Float64Array(this.#memory, all.byteOffset, count)
-    this.#ends = new Uint32Array(this.#memory, all.byteOffset + 8 * count, count)
-    this.#payloads = Buffer.from(this.#memory, this.#base, all.byteLength - 12 * count) as Utf8Buffer
+    this.#times = new Float64Array(memory, all.byteOffset, count)
+    this.#ends = new Uint32Array(memory, all.byteOffset + 8 * count, count)
+    if (native.texts !== undefined) this.#text = new ChunkText(native.texts)
+    else this.#keep(Buffer.from(memory, all.byteOffset + 12 * count, all.byteLength - 12 * count))
   }
 
   at(index: number): LogRecord<T> | undefined {
@@ -61,6 +60,7 @@ export class RecordChunk<T> implements Chunk<T> {
     if (!Number.isInteger(index) || index < 0 || index >= this.length) {
       throw invalidRange('index', `an integer from 0 to ${this.length - 1}`, index)
     }
+    if (this.#payloads === undefined) this.#keep(this.#text!.bytes(this.#ends[this.length - 1]!))
     const slot = this.#step > 0 ? index : this.length - 1 - index
     const start = slot === 0 ? 0 : this.#ends[slot - 1]!
     // Not a Buffer's `subarray`: 16 ns instead of 44.
@@ -74,15 +74,19 @@ export class RecordChunk<T> implements Chunk<T> {
     return {
       offset: this.offset + this.#step * index,
       time: this.#times[slot]!,
-      value: this.#decode(slot, start, this.#ends[slot]!) as T,
+      value: this.#decode(start, this.#ends[slot]!) as T,
     }
   }
 
-  #decode(slot: number, start: number, end: number): unknown {
-    const { parse } = this.#codec
-    if (parse === undefined) return this.#codec.decode(this.#payloads, start, end)
-    this.#text ??= new ChunkText(this.#payloads, this.#ends)
-    return parse(this.#text.of(slot, start, end))
+  #decode(start: number, end: number): unknown {
+    if (this.#text === undefined) return this.#codec.decode(this.#payloads!, start, end)
+    return this.#codec.parse!(this.#text.of(start, end))
+  }
+
+  #keep(payloads: Buffer): void {
+    this.#payloads = payloads as Utf8Buffer
+    this.#memory = payloads.buffer as ArrayBuffer
+    this.#base = payloads.byteOffset
   }
 
   [Symbol.iterator](): IterableIterator<LogRecord<T>> {
@@ -254,11 +258,12 @@ export class LogReader<T> implements Reader<T> {
     const range = await this.#range()
     if (range === undefined) return undefined
     const { from, to } = range
+    const text = this.#codec.parse !== undefined
     // A tail asks for one chunk ahead at most: it is told no bounds.
     const beyond = this.#live === undefined && !reverse ? to : from
     return new ReadAhead({ from, to, limit, reverse }, (from, to, budget) => {
       const maxRecords = Math.min(budget, MAX_RECORDS)
-      return this.#source.fetch({ from, to, maxBytes, maxRecords, reverse, verify, beyond }, this.#signal)
+      return this.#source.fetch({ from, to, maxBytes, maxRecords, reverse, verify, beyond, text }, this.#signal)
     })
   }
 

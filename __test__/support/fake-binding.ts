@@ -55,6 +55,8 @@ export class FakeBinding implements Binding {
   submitted = 0
   /** The facade said that it looks or drains again. */
   facadeLooks = false
+  /** Thrown by the next `drain`. */
+  drainError: Error | undefined
   #events: NativeEvent[] = []
   #onEvents = () => {}
   #pendingFlushes: { request: number; size: number }[] = []
@@ -72,6 +74,9 @@ export class FakeBinding implements Binding {
   }
 
   drain(again: boolean): NativeEvent[] {
+    const error = this.drainError
+    this.drainError = undefined
+    if (error !== undefined) throw error
     this.facadeLooks = again
     return this.#events.splice(0)
   }
@@ -105,6 +110,11 @@ export class FakeBinding implements Binding {
     const answered = this.#pendingFlushes.filter(flush => flush.size <= size)
     this.#pendingFlushes = this.#pendingFlushes.filter(flush => flush.size > size)
     for (const { request } of answered) this.done(request, { size, hash: hashOf(size) })
+  }
+
+  /** Was asked to close. */
+  get closed(): boolean {
+    return this.#closing !== undefined
   }
 
   /** Answers the `close` that waits. */
@@ -184,7 +194,7 @@ export class FakeBinding implements Binding {
     this.done(request, this.#chunk(options))
   }
 
-  #chunk({ from, to, maxBytes, maxRecords, reverse, beyond }: NativeReadRequest): NativeChunk {
+  #chunk({ from, to, maxBytes, maxRecords, reverse, beyond, text }: NativeReadRequest): NativeChunk {
     const taken: number[] = []
     let bytes = 0
     for (let left = to - from; left > 0 && taken.length < maxRecords; left--) {
@@ -199,10 +209,10 @@ export class FakeBinding implements Binding {
       const records = runs * (this.runRecords ?? 0)
       return reverse ? Math.max(next.to - records, beyond) : Math.min(next.from + records, beyond)
     })
-    return { ...this.#layOut(taken), ...next, bounds: this.runRecords === undefined ? [] : bounds }
+    return { ...this.#layOut(taken, text), ...next, bounds: this.runRecords === undefined ? [] : bounds }
   }
 
-  #layOut(taken: number[]): NativeChunk {
+  #layOut(taken: number[], text = false): NativeChunk {
     const payloads = taken.map(offset => this.records[offset]!)
     const head = Buffer.alloc(12 * taken.length)
     let end = 0
@@ -211,8 +221,10 @@ export class FakeBinding implements Binding {
       end += payload.length
       head.writeUInt32LE(end, 8 * taken.length + 4 * index)
     }
-    const buffer = new Uint8Array(Buffer.concat([head, ...payloads]))
-    return { offset: taken[0]!, count: taken.length, buffer, from: 0, to: 0, bounds: [] }
+    const ascii = payloads.every(payload => payload.every(byte => byte < 0x80))
+    const texts = text && ascii ? textsOf(payloads) : undefined
+    const buffer = new Uint8Array(Buffer.concat(texts === undefined ? [head, ...payloads] : [head]))
+    return { offset: taken[0]!, count: taken.length, buffer, texts, from: 0, to: 0, bounds: [] }
   }
 
   refresh(request: number): void {
@@ -262,4 +274,11 @@ export class FakeBinding implements Binding {
     const nothing = { count: 0, sum: 0, p50: 0, p99: 0, max: 0, bounds: [], counts: [] }
     return { records: 0, groups: 0, payloadBytes: 0, storedBytes: 0, groupRecords: nothing, syncMicros: nothing }
   }
+}
+
+/** Of seven records each. */
+function textsOf(payloads: Buffer[]): string[] {
+  const texts: string[] = []
+  for (let at = 0; at < payloads.length; at += 7) texts.push(Buffer.concat(payloads.slice(at, at + 7)).toString())
+  return texts
 }

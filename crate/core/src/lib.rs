@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-mod buffers;
+pub mod buffers;
 pub mod cache;
 pub mod catalogue;
 pub mod chain;

@@ -8,6 +8,7 @@ mod records;
 use std::cell::RefCell;
 use std::ops::Range;
 
+use crate::buffers::Buffer;
 use crate::catalogue::{Span, View, read_span};
 use crate::chain;
 use crate::error::{Damage, Error, Result};
@@ -193,7 +194,10 @@ fn decode_run(
         if records.is_empty() {
             // As if all frames compress like this one, and a bit more, so that the run is not copied while it grows.
             let about = bytes.len() as u64 * u64::from(header.raw_len) / u64::from(header.stored_len.max(1));
-            records.payloads.reserve((about + about / 16).min(take.max_decoded) as usize);
+            let about = (about + about / 16).min(take.max_decoded) as usize;
+            if records.payloads.capacity() < about {
+                records.payloads = Buffer::with_capacity(about);
+            }
         }
         let within = |offset: u64| offset.saturating_sub(header.first_offset).min(u64::from(header.count)) as usize;
         let wanted = within(take.from)..within(take.to);

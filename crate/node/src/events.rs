@@ -4,7 +4,9 @@
 //! became true it cannot be seen, since it is true already.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
+use varve_core::buffers::Buffer;
 use varve_core::error::{Error, Result};
 use varve_core::inspect::Info;
 use varve_core::recovery::Plan;
@@ -59,7 +61,9 @@ pub struct Chunk {
     pub count: usize,
     /// Times (f64) and ends (u32), little-endian.
     pub table: Vec<u8>,
-    pub payloads: Vec<u8>,
+    pub payloads: Buffer,
+    /// Where in them texts lie that cross instead of bytes.
+    pub texts: Option<Vec<Range<usize>>>,
     pub from: u64,
     pub to: u64,
     pub bounds: Vec<u64>,

@@ -1,10 +1,10 @@
-//! The addon's only unsafe code: two Node-API calls that napi-rs has no current safe form of.
+//! The addon's only unsafe code: three Node-API calls that napi-rs has no current safe form of.
 
 #![allow(unsafe_code)]
 
 use std::ptr;
 
-use napi::bindgen_prelude::Object;
+use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result, Status, sys};
 
 use crate::environment::Wake;
@@ -48,6 +48,18 @@ pub fn buffer<'env>(env: &'env Env, parts: &[&[u8]]) -> Result<Object<'env>> {
         }
     }
     Ok(Object::from_raw(env.raw(), value))
+}
+
+/// A string whose characters are `bytes`, one each.
+pub fn latin1<'env>(env: &'env Env, bytes: &[u8]) -> Result<Unknown<'env>> {
+    let mut value = ptr::null_mut();
+    // SAFETY: `env` is that of the running call; the bytes are copied in it, and the place outlives it.
+    let status = unsafe {
+        sys::napi_create_string_latin1(env.raw(), bytes.as_ptr().cast(), bytes.len() as isize, &raw mut value)
+    };
+    check(status, "could not allocate a string")?;
+    // SAFETY: the call has just made that value in that environment.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
 }
 
 fn check(status: sys::napi_status, what: &str) -> Result<()> {

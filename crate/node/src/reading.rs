@@ -33,6 +33,8 @@ pub struct NativeReadRequest {
     pub reverse: bool,
     /// Recompute hashes.
     pub verify: bool,
+    /// Payloads as texts, where every byte is a character.
+    pub text: bool,
     /// Where the whole read ends (with `reverse`: starts).
     pub beyond: f64,
 }
@@ -42,12 +44,14 @@ pub struct NativeReadRequest {
 pub fn read(env: Env, request: i64, log: u32, options: NativeReadRequest) -> napi::Result<()> {
     let environment = Environment::of(&env)?;
     let reply = Reply::begin(&environment, request);
+    let text = options.text;
     match environment.logs.get(log).and_then(|log| Ok((log, parse(&options)?))) {
         Ok((log, (range, beyond))) => reply.work(Class::Read, move |_| {
             let records = log.read(&range)?;
             let rest = if range.reverse { beyond..records.to } else { records.from..beyond };
             let bounds = log.run_bounds(rest, range.max_bytes, range.reverse);
-            Ok(Answer::Chunk(chunk(records, bounds)))
+            let texts = if text { records.texts() } else { None };
+            Ok(Answer::Chunk(Chunk { texts, ..chunk(records, bounds) }))
         }),
         Err(error) => reply.send(Err(error)),
     }
@@ -77,7 +81,7 @@ fn chunk(records: Records, bounds: Vec<u64>) -> Chunk {
         table.extend_from_slice(&end.to_le_bytes());
     }
     let Records { offset, payloads, from, to, .. } = records;
-    Chunk { offset, count, table, payloads, from, to, bounds }
+    Chunk { offset, count, table, payloads, texts: None, from, to, bounds }
 }
 
 /// Answered with the durable head once it is above `size`: for a log open for reading, whose writer is elsewhere.
