@@ -121,8 +121,10 @@ export class Session {
    */
   readonly #onEvents = (): void => {
     const again = this.#busy || this.#looking
-    const events = this.binding.drain(again)
+    this.#busy = false
+    // The addon counts on it, also where draining throws for want of memory.
     if (again) this.#lookLater()
+    const events = this.binding.drain(again)
     let records = 0
     for (const event of events) records += this.#dispatch(event)
     if (records > 0) this.#waitAwake.answered(now())

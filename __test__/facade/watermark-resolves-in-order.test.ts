@@ -38,3 +38,16 @@ test('pendingBytes counts payload + 256 a record until durable', async () => {
   addon.sync()
   expect(log.pendingBytes).toBe(0)
 })
+
+test('where the addon had no memory for events, the facade looks again in the next turn, as it had promised', async () => {
+  const { addon, log } = await openFake<string>({ encoding: 'utf8' })
+  const many = Array.from({ length: 64 }, () => log.append('many'))
+  await tick()
+  addon.sync()
+  await Promise.all(many)
+  const append = log.append('one more')
+  await tick()
+  addon.drainError = new Error('no memory')
+  expect(() => addon.sync()).toThrow('no memory')
+  expect((await append).offset).toBe(64)
+})
