@@ -76,8 +76,8 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     this.#readOnly = settings.readOnly
     this.#writer = new Writer(session, settings.codec, { ...settings, ...opened })
     this.#lookup = new Lookup(settings.codec, offsets => {
-      // What an answer left out is asked for later, and the log may be closed by then.
-      if (this.#state !== 'open') return Promise.reject(closedError(this.location))
+      // Someone asks late whom the end of the process has overtaken.
+      if (this.#state === 'closed') return Promise.reject(closedError(this.location))
       return this.#request(number => session.binding.get(number, opened.log, offsets))
     })
     this.#growth = new Growth(session)
@@ -264,7 +264,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     this.#assertOpen()
     if (typeof from === 'number' && from < this.firstOffset) throw prunedError(from, this.firstOffset)
     try {
-      if (this.#readOnly) await this.#refresh(signal)
+      if (this.#readOnly) await this.#refresh(signal, true)
     } catch (error) {
       if (isClosed(error)) return undefined
       throw error
@@ -277,9 +277,9 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   readonly #moved = ({ size, hash }: { size: number; hash: Uint8Array }) => void this.durable(size, hash)
 
   /** Looks where the writer, in another process, is now. */
-  #refresh(signal?: AbortSignal): Promise<void> {
+  #refresh(signal?: AbortSignal, stopAtClose = false): Promise<void> {
     const send = (number: number) => this.#session.binding.refresh(number, this.#handle)
-    return this.#request(send, { convert: this.#moved, signal })
+    return this.#request(send, { convert: this.#moved, signal, stopAtClose })
   }
 
   async #close(): Promise<void> {
@@ -290,6 +290,10 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     this.#session.stopLongRequests(this.#handle) // a verify must not keep the log open
     let error: Error | undefined
     try {
+      while (this.#session.awaits(this.#handle)) {
+        await this.#session.answered()
+        this.#lookup.flush() // what an answer left out, or what waited for one
+      }
       await request<void>(this.#session, number => this.#session.binding.close(number, this.#handle), {
         convert: () => this.#closed(undefined),
       })

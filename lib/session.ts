@@ -21,7 +21,7 @@ const BUSY_RECORDS = 64
 interface Waiter {
   /** Handle of the log it belongs to, if to one. */
   readonly log?: number
-  /** Closing the log stops it; everything else is answered before the log is closed. */
+  /** Closing the log stops it; it waits for the answers to everything else. */
   readonly stopAtClose?: boolean
   settle(error: NativeError | undefined, value: any): void
   progress?(bytes: number, totalBytes: number): void
@@ -42,6 +42,8 @@ export class Session {
   readonly #logs = new Map<number, Listener>()
   #lastRequest = 0
   #holds = 0
+  /** Those that wait for answers to others. */
+  #watching: (() => void)[] = []
   /** The last events made many records durable. */
   #busy = false
   readonly #waitAwake = new WaitAwake()
@@ -81,7 +83,9 @@ export class Session {
 
   /** Forgets a request and asks the addon to stop working on it. */
   cancel(request: number): void {
-    if (this.#take(request) !== undefined) this.binding.cancel(request)
+    if (this.#take(request) === undefined) return
+    this.binding.cancel(request)
+    this.#tellWatching()
   }
 
   /** Asks the addon to stop the long requests of a log that is closing; the answers still come. */
@@ -89,6 +93,17 @@ export class Session {
     for (const [request, waiter] of this.#waiters) {
       if (waiter.log === log && waiter.stopAtClose) this.binding.cancel(request)
     }
+  }
+
+  /** Something that a log was asked is not answered yet, besides what closing stops. */
+  awaits(log: number): boolean {
+    for (const waiter of this.#waiters.values()) if (waiter.log === log && !waiter.stopAtClose) return true
+    return false
+  }
+
+  /** Resolves once some answer has come: what whoever got it asks at once is asked by then. */
+  answered(): Promise<void> {
+    return new Promise(resolve => this.#watching.push(resolve))
   }
 
   addLog(log: number, listener: Listener): void {
@@ -129,6 +144,7 @@ export class Session {
     for (const event of events) records += this.#dispatch(event)
     if (records > 0) this.#waitAwake.answered(now())
     this.#busy = records >= BUSY_RECORDS
+    this.#tellWatching()
   }
 
   #lookLater(): void {
@@ -170,6 +186,11 @@ export class Session {
       records += log?.durable(view.getFloat64(at + 8, true), hash) ?? 0
     }
     return records
+  }
+
+  #tellWatching(): void {
+    if (this.#watching.length === 0) return
+    for (const resolve of this.#watching.splice(0)) resolve()
   }
 
   #take(request: number): Waiter | undefined {

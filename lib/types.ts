@@ -234,8 +234,9 @@ export interface Log<In, Out = In> extends AsyncDisposable {
   /** Counters since the log was opened. With `readOnly` they stay 0. Throws `VARVE_CLOSED`. */
   stats(): Stats
   /**
-   * Takes no more appends, makes the accepted ones durable, resolves their promises, releases the lock. Rejects if
-   * something accepted could not be made durable, and is closed all the same. Calling it again resolves.
+   * Takes no more appends, makes the accepted ones durable, resolves their promises, releases the lock. What was asked
+   * before is answered; a `verify` is stopped, and iterators end. Rejects if something accepted could not be made durable,
+   * and is closed all the same. Calling it again resolves.
    */
   close(): Promise<void>
   /** `close()`, for `await using`. */
