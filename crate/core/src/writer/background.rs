@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 use crate::host::Class;
 use crate::log::Shared;
 
+use super::QUIET;
 use super::queue::{Queue, State};
 use super::rotation::{Sealable, Spare};
-use super::{QUIET, fail, finish_if_idle, panic_words, run_stage_2, spawn};
+use super::stages::{fail, finish_if_idle, panic_words, run_stage_2, spawn};
 
 /// Takes the background place; false when something is at work there.
 pub fn claim(queue: &mut Queue) -> bool {
