@@ -5,3 +5,5 @@ import * as timers from 'node:timers'
 export const nextTick = process.nextTick
 export const setImmediate = timers.setImmediate
 export const now: () => number = performance.now.bind(performance)
+/** Resolves when whoever runs now, and all who wait for what is settled already, have run. */
+export const turn = () => new Promise<void>(resolve => nextTick(resolve))

@@ -6,6 +6,7 @@ import type { Codec } from './encoding.js'
 import { closedError, failedError, fromNative, prunedError, type VarveError } from './errors.js'
 import { EXIT_TIMEOUT } from './exit.js'
 import { Growth } from './growth.js'
+import { turn } from './later.js'
 import { Lookup } from './lookup.js'
 import type { NativeChunk, NativeDistribution, NativeError, NativeOpened, NativeReadRequest } from './native.js'
 import {
@@ -290,8 +291,10 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     this.#session.stopLongRequests(this.#handle) // a verify must not keep the log open
     let error: Error | undefined
     try {
-      while (this.#session.awaits(this.#handle)) {
-        await this.#session.answered()
+      // Who was answered a moment ago, and goes on only after whoever called this, shall not find it closed either.
+      if (this.#readOnly) await turn()
+      for (let awaits = this.#awaits(); awaits || this.#lookup.isAsked; awaits = this.#awaits()) {
+        await (awaits ? this.#session.answered() : turn())
         this.#lookup.flush() // what an answer left out, or what waited for one
       }
       await request<void>(this.#session, number => this.#session.binding.close(number, this.#handle), {
@@ -304,6 +307,10 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     if (this.#writer.lost && this.failure !== undefined) error ??= failedError(this.location, this.failure)
     publish('varve:close', error === undefined ? { log: this } : { log: this, error })
     if (error !== undefined) throw error
+  }
+
+  #awaits(): boolean {
+    return this.#session.awaits(this.#handle)
   }
 
   #closed(error: Error | undefined): void {

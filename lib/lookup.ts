@@ -45,6 +45,11 @@ export class Lookup<T> {
     })
   }
 
+  /** Some are not answered yet. */
+  get isAsked(): boolean {
+    return this.#inFlight > 0
+  }
+
   /** Asks for what waits. */
   flush(): void {
     const waiting = this.#waiting

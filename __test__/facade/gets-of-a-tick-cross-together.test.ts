@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { openWith } from '../../lib/open.js'
 import { errorOf, openFake, tick } from '../support/fake-log.js'
 
 async function filled(count: number) {
@@ -115,6 +116,48 @@ test('a get that must look first where the writer is, is answered all the same',
   const get = log.get(1)
   const closing = log.close()
   expect((await get)?.value).toBe('1')
+  await tick()
+  addon.finishClose()
+  await closing
+})
+
+test('a close that is asked for between an answer and what that makes a get ask again waits for it', async () => {
+  const { addon, log } = await filled(10)
+  addon.autoRead = false
+  const gets = [4, 5].map(offset => log.get(offset))
+  const closing = log.append('10').then(() => log.close())
+  await tick()
+  addon.together(() => {
+    addon.sync()
+    addon.answerGet(addon.gets[0]!.request, 1)
+  })
+  await tick()
+  expect(addon.gets.map(get => get.offsets)).toEqual([[4, 5], [5]])
+  expect(addon.closed).toBe(false)
+  addon.answerGet(addon.gets[1]!.request)
+  expect(await valuesOf(gets)).toEqual(['4', '5'])
+  await tick()
+  addon.finishClose()
+  await closing
+})
+
+test('so does one between the look where the writer is and what it was for', async () => {
+  const { addon, log } = await filled(1)
+  const opening = openWith(() => addon, '/elsewhere', { encoding: 'utf8', readOnly: true })
+  addon.answerOpen({ log: 2, size: 1 })
+  const follower = await opening
+  addon.autoRead = false
+  const calls = [follower.get(1), follower.offsetAt(1_001)]
+  const closing = log.append('1').then(() => follower.close())
+  await tick()
+  addon.together(() => {
+    addon.sync()
+    for (const request of addon.refreshes) addon.done(request, { size: 2, hash: Buffer.alloc(32) })
+  })
+  await tick()
+  expect(addon.closed).toBe(false)
+  addon.answerGet(addon.gets[0]!.request)
+  expect(await Promise.all(calls)).toEqual([{ offset: 1, time: 1_001, value: '1' }, 1])
   await tick()
   addon.finishClose()
   await closing

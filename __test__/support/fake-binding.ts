@@ -46,7 +46,7 @@ export class FakeBinding implements Binding {
   durableSize = 0
   /** What the next submits return, without taking anything. */
   refuse: NativeError | undefined
-  /** Answer read requests at once (default), or when `answerRead` is called. */
+  /** Answer requests that read at once (default), or when the test says. */
   autoRead = true
   /** Answers of reads tell where the next two runs end, each this many records on. */
   runRecords: number | undefined
@@ -89,6 +89,14 @@ export class FakeBinding implements Binding {
   emit(...events: NativeEvent[]): void {
     this.#events.push(...events)
     if (!this.facadeLooks) this.#onEvents()
+  }
+
+  /** Hands out at once what `work` queues. */
+  together(work: () => void): void {
+    this.facadeLooks = true
+    work()
+    this.facadeLooks = false
+    this.emit()
   }
 
   done(request: number, value?: unknown): void {
@@ -229,7 +237,8 @@ export class FakeBinding implements Binding {
 
   refresh(request: number): void {
     this.refreshes.push(request)
-    queueMicrotask(() => this.done(request, { size: this.durableSize, hash: hashOf(this.durableSize) }))
+    if (this.autoRead)
+      queueMicrotask(() => this.done(request, { size: this.durableSize, hash: hashOf(this.durableSize) }))
   }
 
   follow(request: number, _log: number, size: number): void {
