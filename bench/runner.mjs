@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { exchange } from './peers/native.mjs'
 import { distribution, summarize } from './statistics.mjs'
 import { coresMicros } from './system.mjs'
 
@@ -47,7 +48,9 @@ export async function runWorkload(name, { data, quick, without }) {
     if (error) entry.left = error
     else found = { ...found, ...result }
   }
+  const exchanged = [exchange()]
   const busy = await runRounds(sides, plan)
+  exchanged.push(exchange())
   const othersShare = workload.spawns ? 0 : busy
   for (const { child } of sides) await stopSide(child)
   rmSync(data, { recursive: true, force: true })
@@ -56,7 +59,7 @@ export async function runWorkload(name, { data, quick, without }) {
   const results = withRatios(sides, baseline)
   const goals = workload.goals.map(goal => judge(goal, sides))
   const seconds = (performance.now() - started) / 1_000
-  return { name, title, unit, better, baseline, plan, found, othersShare, seconds, sides: results, goals }
+  return { name, title, unit, better, baseline, plan, found, othersShare, exchanged, seconds, sides: results, goals }
 }
 
 /**

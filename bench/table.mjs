@@ -4,7 +4,7 @@
 const BUSY = 0.25
 
 /** @param {import('./types.d.ts').Outcome} outcome */
-export function printTable({ name, title, unit, better, baseline, othersShare, seconds, sides, goals }) {
+export function printTable({ name, title, unit, better, baseline, othersShare, exchanged, seconds, sides, goals }) {
   console.log(`\n${name}: ${title} (${unit}, ${better} is better; ratio to ${baseline}; ${seconds.toFixed(0)} s)`)
   const width = Math.max(...Object.keys(sides).map(side => side.length))
   for (const [side, result] of Object.entries(sides)) {
@@ -25,6 +25,10 @@ export function printTable({ name, title, unit, better, baseline, othersShare, s
   for (const goal of goals) {
     const { bound, judged } = verdict(goal, othersShare)
     console.log(`  goal: ${goal.what} ${bound}: ${goal.value ? `${spread(goal.value)} ` : ''}${judged}`)
+  }
+  const [before, after] = exchanged
+  if (before !== undefined && after !== undefined) {
+    console.log(`  From processor to processor: ${number(before)} GB/s before, ${number(after)} GB/s after.`)
   }
   if (othersShare > BUSY) {
     console.log(

@@ -119,6 +119,8 @@ export interface Outcome extends Pick<Workload, 'title' | 'unit' | 'better' | 'b
   found: object
   /** Share of the machine's CPU time that went to processes other than the bench; 0 where it cannot be told. */
   othersShare: number
+  /** GB a second from processor to processor, before and after (bench/native/src/processors.rs). */
+  exchanged: (number | undefined)[]
   seconds: number
   sides: Record<string, Result>
   goals: Verdict[]

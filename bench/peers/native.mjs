@@ -1,9 +1,16 @@
 /** bench/native, a Rust program: floors and peers that Node cannot measure. It runs once a round, beside the other sides. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 const program = join(import.meta.dirname, '../../target/bench-native/release/varve-bench-native')
+
+/** GB a second that one processor writes into memory which the other has read; undefined with one, or where nothing is built. */
+export function exchange() {
+  if (availableParallelism() < 2 || !existsSync(program)) return undefined
+  return JSON.parse(execFileSync(program, ['processors'], { encoding: 'utf8' })).value
+}
 
 export function openStore(dir, { events }) {
   if (!existsSync(program)) throw new Error('bench/native is not built (npm run bench builds it)')

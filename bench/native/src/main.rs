@@ -6,6 +6,7 @@
 mod arguments;
 mod device;
 mod lz4;
+mod processors;
 mod report;
 mod seed;
 mod stages;
@@ -34,9 +35,10 @@ fn run() -> Outcome<Report> {
     match arguments.command() {
         "device" => device::run(&arguments),
         "lz4" => lz4::run(&arguments),
+        "processors" => processors::run(),
         "seed" => seed::run(&arguments),
         "stages" => stages::run(&arguments),
         "threads" => threads::run(&arguments),
-        other => Err(format!("no command {other}: device, lz4, seed, stages, threads").into()),
+        other => Err(format!("no command {other}: device, lz4, processors, seed, stages, threads").into()),
     }
 }
