@@ -12,12 +12,20 @@ export function exchange() {
   return JSON.parse(execFileSync(program, ['processors'], { encoding: 'utf8' })).value
 }
 
+/**
+ * @param {string} dir
+ * @param {{ events: Buffer[] }} found
+ */
 export function openStore(dir, { events }) {
   if (!existsSync(program)) throw new Error('bench/native is not built (npm run bench builds it)')
   mkdirSync(dir, { recursive: true })
   const file = join(dir, 'events')
   writeFileSync(file, Buffer.concat(events))
   return {
+    /**
+     * @param {string} command
+     * @param {Record<string, string | number>} args
+     */
     run(command, args) {
       const words = Object.entries({ events: file, ...args }).map(([key, value]) => `${key}=${value}`)
       const { value, records, cpuMicros, ownMicros, ...extra } = JSON.parse(
