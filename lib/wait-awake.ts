@@ -7,6 +7,7 @@
  * one call alone waits, the one before was answered within `ANSWER_MAX`, and this one came within `GAP_MAX` after that:
  * steady work that is rarer, and slow disks, cost nothing.
  */
+
 /** Milliseconds after the append that this looks at most. */
 const ANSWER_MAX = 0.2
 /** Milliseconds between an answer and the next append. As in crate/core/src/pool/spin.rs, for the same appends. */
