@@ -172,8 +172,21 @@ fn forget(key: usize) {
 pub fn drain(env: &Env, again: bool) -> Result<Vec<Object<'_>>> {
     let environment = Environment::of(env)?;
     let (watermarks, events) = environment.take_events(again);
-    let durable = (!watermarks.is_empty()).then(|| objects::durable(env, &watermarks));
-    durable.into_iter().chain(events.into_iter().map(|event| objects::event(env, &environment, event))).collect()
+    let mut all = Vec::with_capacity(events.len() + 1);
+    if !watermarks.is_empty() {
+        match objects::durable(env, &watermarks) {
+            Ok(object) => all.push(object),
+            Err(error) => {
+                // JS had no memory for their buffer. Were they lost, appends and requests would wait for ever.
+                environment.queue(|queue| queue.give_back(watermarks, events));
+                return Err(error);
+            }
+        }
+    }
+    for event in events {
+        all.push(objects::event(env, &environment, event)?);
+    }
+    Ok(all)
 }
 
 /// Waits awake for an event, [`LOOK_MAX`] at most. Returns whether one is there; JS is not woken until it drains.

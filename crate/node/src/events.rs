@@ -114,11 +114,35 @@ impl Queue {
         self.watermark_of.clear();
         (std::mem::take(&mut self.watermarks), std::mem::take(&mut self.events))
     }
+
+    /// Puts back what was taken.
+    pub fn give_back(&mut self, watermarks: Vec<Watermark>, mut events: Vec<Event>) {
+        let (newer, mut later) = self.take();
+        for Watermark { log, head } in watermarks.into_iter().chain(newer) {
+            self.durable(log, head);
+        }
+        events.append(&mut later);
+        self.events = events;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_handed_out_waits_again_ahead_of_what_came_since() {
+        let mut queue = Queue::default();
+        queue.durable(1, head(10));
+        queue.durable(2, head(5));
+        queue.push(Event::Done { request: 7, outcome: Ok(Answer::Nothing) });
+        let (watermarks, events) = queue.take();
+        queue.durable(3, head(1));
+        queue.durable(1, head(20));
+        queue.push(Event::Done { request: 8, outcome: Ok(Answer::Nothing) });
+        queue.give_back(watermarks, events);
+        assert_eq!(taken(&mut queue), "d1=20 d2=5 d3=1 a7 a8");
+    }
 
     fn head(size: u64) -> Head {
         Head { size, hash: [0; 32] }

@@ -1,4 +1,4 @@
-//! The addon's only unsafe code: three Node-API calls that napi-rs has no current safe form of.
+//! The addon's only unsafe code: four Node-API calls that napi-rs has no current safe form of.
 
 #![allow(unsafe_code)]
 
@@ -27,7 +27,7 @@ pub fn hold(env: &Env, wake: &Wake, keep_alive: bool) -> Result<()> {
                 sys::napi_unref_threadsafe_function(env.raw(), function)
             }
         };
-        check(status, "could not hold the event loop")
+        check(env, status, "could not hold the event loop")
     })
 }
 
@@ -38,7 +38,7 @@ pub fn buffer<'env>(env: &'env Env, parts: &[&[u8]]) -> Result<Object<'env>> {
     let (mut data, mut value) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: `env` is that of the running call; the two places outlive it.
     let status = unsafe { sys::napi_create_buffer(env.raw(), len, &raw mut data, &raw mut value) };
-    check(status, "could not allocate a buffer")?;
+    check(env, status, "could not allocate a buffer")?;
     let mut at = data.cast::<u8>();
     for part in parts.iter().filter(|part| !part.is_empty()) {
         // SAFETY: `data` has room for the lengths of all parts; nobody else has seen it yet.
@@ -57,14 +57,19 @@ pub fn latin1<'env>(env: &'env Env, bytes: &[u8]) -> Result<Unknown<'env>> {
     let status = unsafe {
         sys::napi_create_string_latin1(env.raw(), bytes.as_ptr().cast(), bytes.len() as isize, &raw mut value)
     };
-    check(status, "could not allocate a string")?;
+    check(env, status, "could not allocate a string")?;
     // SAFETY: the call has just made that value in that environment.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), value) })
 }
 
-fn check(status: sys::napi_status, what: &str) -> Result<()> {
+fn check(env: &Env, status: sys::napi_status, what: &str) -> Result<()> {
     if status == sys::Status::napi_ok {
         return Ok(());
     }
+    // The call may have left an exception (newer versions of Node.js do, where a buffer finds no memory), which no further
+    // call gets past: not even one that tells whoever asked of the error.
+    let mut exception = ptr::null_mut();
+    // SAFETY: `env` is that of the running call; the place outlives it. Without an exception it gets `undefined`.
+    unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut exception) };
     Err(napi::Error::new(Status::from(status), what.to_owned()))
 }
