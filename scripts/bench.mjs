@@ -10,7 +10,8 @@ const bench = join(root, 'bench')
 ensurePrerequisites()
 if (!isInstalled(bench)) {
   console.log('varve: installing the peers in bench/, once (better-sqlite3 may compile for two minutes)')
-  npm(['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: bench })
+  // better-sqlite3 is built by its install script; `npm run` hands the root's `ignore-scripts` down.
+  npm(['ci', '--ignore-scripts=false', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: bench })
 }
 build()
 buildNative()
