@@ -125,7 +125,10 @@ export interface NativeStats {
 }
 
 export interface Binding {
-  /** Once per environment. The callback's handle starts unreferenced. */
+  /**
+   * Once per environment. The callback's handle starts unreferenced. Returns whether a thread that waits awake leaves a
+   * processor to the others.
+   */
   connect(onEvents: () => void): boolean
   /**
    * Waits awake for an event, for some microseconds. Returns whether one is there; the addon does not call until the
