@@ -6,7 +6,7 @@
  */
 import { onAbort } from './abort.js'
 import { invalid, invalidType, withProgress } from './errors.js'
-import { setImmediate } from './later.js'
+import { loopTurn } from './later.js'
 import { bag, optionalFunction, optionalSignal } from './options.js'
 import type { AppendAllOptions, AppendProgress, Receipt } from './types.js'
 import { RECORD_COST, type Run, type Writer } from './writer.js'
@@ -95,7 +95,7 @@ export async function appendAll(writer: Writer, source: unknown, given: unknown)
       }
       if (taken >= TURN_BYTES) {
         taken = 0
-        await new Promise(setImmediate)
+        await loopTurn()
         continue
       }
       const pull = iterator.next()

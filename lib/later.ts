@@ -7,3 +7,5 @@ export const setImmediate = timers.setImmediate
 export const now: () => number = performance.now.bind(performance)
 /** Resolves when whoever runs now, and all who wait for what is settled already, have run. */
 export const turn = () => new Promise<void>(resolve => nextTick(resolve))
+/** Resolves in the next turn of the event loop, once timers and sockets have had theirs. */
+export const loopTurn = () => new Promise<void>(resolve => setImmediate(resolve))

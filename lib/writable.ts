@@ -8,7 +8,7 @@
 import { WritableStream, type WritableStreamDefaultController } from 'node:stream/web'
 import { Progress, TURN_BYTES } from './append-all.js'
 import { withProgress } from './errors.js'
-import { setImmediate } from './later.js'
+import { loopTurn } from './later.js'
 import type { Writer } from './writer.js'
 
 /** The types of Node 20 do not know the signal, which every runtime has. */
@@ -31,7 +31,7 @@ export function writable<In>(writer: Writer, flush: () => Promise<unknown>): Wri
     progress.waiting++
     if (taken < TURN_BYTES) return
     taken = 0
-    return new Promise<void>(resolve => setImmediate(resolve))
+    return loopTurn()
   }
 
   /** Rejects with `error` once it is known what is durable. */
