@@ -39,6 +39,8 @@ export interface Listener {
 export class Session {
   readonly binding: Binding
   readonly #waiters = new Map<number, Waiter>()
+  /** The same of each open log: of a thousand that close, none looks through what the others wait for. */
+  readonly #waitersOf = new Map<number, Map<number, Waiter>>()
   readonly #logs = new Map<number, Listener>()
   #lastRequest = 0
   #holds = 0
@@ -71,6 +73,7 @@ export class Session {
   ask(waiter: Waiter, send: (request: number) => void): number {
     const request = ++this.#lastRequest
     this.#waiters.set(request, waiter)
+    if (waiter.log !== undefined) this.#waitersOf.get(waiter.log)?.set(request, waiter)
     this.retain()
     try {
       send(request)
@@ -90,14 +93,14 @@ export class Session {
 
   /** Asks the addon to stop the long requests of a log that is closing; the answers still come. */
   stopLongRequests(log: number): void {
-    for (const [request, waiter] of this.#waiters) {
-      if (waiter.log === log && waiter.stopAtClose) this.binding.cancel(request)
+    for (const [request, waiter] of this.#waitersOf.get(log) ?? []) {
+      if (waiter.stopAtClose) this.binding.cancel(request)
     }
   }
 
   /** Something that a log was asked is not answered yet, besides what closing stops. */
   awaits(log: number): boolean {
-    for (const waiter of this.#waiters.values()) if (waiter.log === log && !waiter.stopAtClose) return true
+    for (const waiter of this.#waitersOf.get(log)?.values() ?? []) if (!waiter.stopAtClose) return true
     return false
   }
 
@@ -108,17 +111,18 @@ export class Session {
 
   addLog(log: number, listener: Listener): void {
     this.#logs.set(log, listener)
+    this.#waitersOf.set(log, new Map())
     this.#ignoreExit ??= onExit(() => this.#closeAll())
   }
 
   /** The log is closed: no event of it comes any more, so whoever still waits is told. */
   removeLog(log: number): void {
     this.#logs.delete(log)
-    for (const [request, waiter] of this.#waiters) {
-      if (waiter.log !== log) continue
+    for (const [request, waiter] of this.#waitersOf.get(log) ?? []) {
       this.#take(request)
       waiter.settle({ code: 'ABORTED', message: 'aborted' }, undefined)
     }
+    this.#waitersOf.delete(log)
     if (this.#logs.size > 0) return
     this.#ignoreExit?.()
     this.#ignoreExit = undefined
@@ -197,6 +201,7 @@ export class Session {
     const waiter = this.#waiters.get(request)
     if (waiter === undefined) return undefined
     this.#waiters.delete(request)
+    if (waiter.log !== undefined) this.#waitersOf.get(waiter.log)?.delete(request)
     this.release()
     return waiter
   }
