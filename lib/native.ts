@@ -93,11 +93,6 @@ export interface NativeVerifyOptions {
 }
 
 export type NativeEvent =
-  /**
-   * Everything below `size` of these logs is durable (a log's never decreases). For each log 48 bytes, little-endian: its
-   * handle (u32), 4 unused bytes, `size` (f64), head(size) (32 bytes).
-   */
-  | { type: 'durable'; watermarks: Uint8Array }
   /** The log stopped: every append not yet durable fails with this error. Sent once, after the last `durable`. */
   | { type: 'failed'; log: number; error: NativeError }
   /** Answer to a request. For verify the value is a VerifyReport as in api.d.ts, for inspect a LogInfo. */
@@ -135,8 +130,15 @@ export interface Binding {
    * facade, which looks or drains again, has called `drain(false)`.
    */
   look(): boolean
-  /** All that wait. With `again` the facade will call once more, and the addon does not call meanwhile. */
-  drain(again: boolean): NativeEvent[]
+  /**
+   * All that wait: what became durable is written into `watermarks`, the rest is returned. With `again` the facade will
+   * call once more, and the addon does not call meanwhile.
+   *
+   * `watermarks` gets, little-endian: how many there are (u32), 4 unused bytes, and for each 48 bytes: a log's handle
+   * (u32), 4 unused bytes, `size` (f64), head(size) (32 bytes). Everything below `size` of that log is durable (a log's
+   * never decreases). Where there is no room for all, the facade calls again for what is left.
+   */
+  drain(again: boolean, watermarks: Uint8Array): NativeEvent[] | undefined
   /** Keeps the process alive (true) exactly while a promise or iterator waits; the facade counts, calls on 0 ↔ 1. */
   hold(keepAlive: boolean): void
   open(request: number, dir: string, options: NativeOpenOptions): void // value: NativeOpened

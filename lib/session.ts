@@ -12,8 +12,11 @@ import { now, setImmediate } from './later.js'
 import type { Binding, NativeError, NativeEvent } from './native.js'
 import { WaitAwake } from './wait-awake.js'
 
-/** See `NativeEvent`. */
+/** See `Binding.drain`. */
 const WATERMARK_BYTES = 48
+const WATERMARKS_START = 8
+/** For so many logs that grew one call is enough. */
+const WATERMARKS_MAX = 64
 /** So many records at once are more than one that is awaited, for which a further turn of the event loop would be a delay. */
 const BUSY_RECORDS = 64
 
@@ -42,6 +45,9 @@ export class Session {
   /** The same of each open log: of a thousand that close, none looks through what the others wait for. */
   readonly #waitersOf = new Map<number, Map<number, Waiter>>()
   readonly #logs = new Map<number, Listener>()
+  /** Used again and again: an object and a buffer for each event took 3 of the 100 µs of a lone append, and its p99 1.25 times. */
+  readonly #watermarks = new Uint8Array(WATERMARKS_START + WATERMARKS_MAX * WATERMARK_BYTES)
+  readonly #watermarksView = new DataView(this.#watermarks.buffer)
   #lastRequest = 0
   #holds = 0
   /** Those that wait for answers to others. */
@@ -143,9 +149,14 @@ export class Session {
     this.#busy = false
     // The addon counts on it, also where draining throws for want of memory.
     if (again) this.#lookLater()
-    const events = this.binding.drain(again)
     let records = 0
-    for (const event of events) records += this.#dispatch(event)
+    let count: number
+    do {
+      const events = this.binding.drain(again, this.#watermarks)
+      count = this.#watermarksView.getUint32(0, true)
+      records += this.#durable(count)
+      if (events !== undefined) for (const event of events) this.#dispatch(event)
+    } while (count === WATERMARKS_MAX)
     if (records > 0) this.#waitAwake.answered(now())
     this.#busy = records >= BUSY_RECORDS
     this.#tellWatching()
@@ -163,11 +174,9 @@ export class Session {
     else this.#onEvents()
   }
 
-  /** Tells whom it concerns; returns the records that became durable. */
-  #dispatch(event: NativeEvent): number {
+  /** Tells whom it concerns. */
+  #dispatch(event: NativeEvent): void {
     switch (event.type) {
-      case 'durable':
-        return this.#durable(event.watermarks)
       case 'failed':
         this.#logs.get(event.log)?.failed(event.error)
         break
@@ -177,16 +186,15 @@ export class Session {
       case 'done':
         this.#take(event.request)?.settle(event.error, event.value)
     }
-    return 0
   }
 
-  #durable(watermarks: Uint8Array): number {
+  /** Tells the logs that grew; returns how many records became durable. */
+  #durable(count: number): number {
     let records = 0
-    const { buffer, byteOffset, length } = watermarks
-    const view = new DataView(buffer, byteOffset, length)
-    for (let at = 0; at < length; at += WATERMARK_BYTES) {
+    const view = this.#watermarksView
+    for (let at = WATERMARKS_START; count > 0; at += WATERMARK_BYTES, count--) {
       const log = this.#logs.get(view.getUint32(at, true))
-      const hash = watermarks.subarray(at + 16, at + WATERMARK_BYTES)
+      const hash = this.#watermarks.slice(at + 16, at + WATERMARK_BYTES)
       records += log?.durable(view.getFloat64(at + 8, true), hash) ?? 0
     }
     return records

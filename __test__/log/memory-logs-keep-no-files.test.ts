@@ -111,3 +111,13 @@ test('a process may end with one open, and waits for what it awaits', async () =
   const ended = await new Child('memory.mjs', []).ended
   expect(ended, ended.stderr).toMatchObject({ code: 7, signal: null, lines: ['1'] })
 })
+
+test('more logs than are told of at a time can grow at once', async () => {
+  const logs = await Promise.all(Array.from({ length: 150 }, () => openTexts()))
+  const receipts = logs.map((log, index) => log.appendBatch(texts(index + 1, 10)))
+  // All of them are durable before the event loop hears of the first.
+  for (const log of logs) log.flushSync()
+  const heads = logs.map(log => log.head.size)
+  expect(heads.every(size => size === 0)).toBe(true)
+  expect((await Promise.all(receipts)).map(({ count }) => count)).toEqual(logs.map((_, index) => index + 1))
+})

@@ -58,6 +58,8 @@ export class FakeBinding implements Binding {
   /** Thrown by the next `drain`. */
   drainError: Error | undefined
   #events: NativeEvent[] = []
+  /** A size that became durable and was not drained yet. */
+  #watermark: number | undefined
   #onEvents = () => {}
   #pendingFlushes: { request: number; size: number }[] = []
   #closing: { request: number; error?: NativeError } | undefined
@@ -70,15 +72,23 @@ export class FakeBinding implements Binding {
 
   look(): boolean {
     this.facadeLooks = true
-    return this.#events.length > 0
+    return this.#events.length > 0 || this.#watermark !== undefined
   }
 
-  drain(again: boolean): NativeEvent[] {
+  drain(again: boolean, watermarks: Uint8Array): NativeEvent[] | undefined {
     const error = this.drainError
     this.drainError = undefined
     if (error !== undefined) throw error
     this.facadeLooks = again
-    return this.#events.splice(0)
+    const view = Buffer.from(watermarks.buffer, watermarks.byteOffset, watermarks.byteLength)
+    view.writeUInt32LE(this.#watermark === undefined ? 0 : 1)
+    if (this.#watermark !== undefined) {
+      view.writeUInt32LE(1, 8)
+      view.writeDoubleLE(this.#watermark, 16)
+      view.set(hashOf(this.#watermark), 24)
+      this.#watermark = undefined
+    }
+    return this.#events.length === 0 ? undefined : this.#events.splice(0)
   }
 
   hold(keepAlive: boolean): void {
@@ -110,11 +120,8 @@ export class FakeBinding implements Binding {
   /** Makes records durable, all that were submitted or up to `size`, and answers the flushes that this covers. */
   sync(size = this.submitted): void {
     this.durableSize = size
-    const watermarks = Buffer.alloc(48)
-    watermarks.writeUInt32LE(1)
-    watermarks.writeDoubleLE(size, 8)
-    watermarks.set(hashOf(size), 16)
-    this.emit({ type: 'durable', watermarks })
+    this.#watermark = size
+    this.emit()
     const answered = this.#pendingFlushes.filter(flush => flush.size <= size)
     this.#pendingFlushes = this.#pendingFlushes.filter(flush => flush.size > size)
     for (const { request } of answered) this.done(request, { size, hash: hashOf(size) })

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use napi::bindgen_prelude::{Function, Object};
+use napi::bindgen_prelude::{Either, Function, Object, Uint8ArraySlice, Undefined};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status};
 use napi_derive::napi;
@@ -16,7 +16,7 @@ use varve_core::host::{Host, SystemClock, SystemEntropy};
 use varve_core::pool::Pool;
 use varve_core::writer::Head;
 
-use crate::events::{Event, Queue, Watermark};
+use crate::events::{Event, Queue};
 use crate::logs::Logs;
 use crate::objects;
 use crate::raw;
@@ -27,6 +27,9 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the event loop is kept from everything else by one look.
 const LOOK_MAX: Duration = Duration::from_micros(10);
+
+/// Events, or `undefined` when there are none.
+type Events<'env> = Either<Vec<Object<'env>>, Undefined>;
 
 /// The one thread-safe function of an environment; it does not keep the event loop alive by itself.
 pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
@@ -97,11 +100,13 @@ impl Environment {
         }
     }
 
-    fn take_events(&self, again: bool) -> (Vec<Watermark>, Vec<Event>) {
+    /// Writes the watermarks as far as there is room, and takes the other events once no watermark is left.
+    fn take_events(&self, again: bool, watermarks: &mut [u8]) -> Vec<Event> {
         let mut inbox = self.inbox.lock();
-        let (watermarks, events) = inbox.queue.take();
-        inbox.woken = again;
-        (watermarks, events)
+        inbox.queue.write_watermarks(watermarks);
+        // What is left waits for the caller, who sees that there was no more room.
+        inbox.woken = again || inbox.queue.has_watermarks();
+        if inbox.queue.has_watermarks() { Vec::new() } else { inbox.queue.take_events() }
     }
 
     /// Whether something waits. JS is not woken until it drains.
@@ -115,7 +120,7 @@ impl Environment {
     fn end(&self) {
         let mut inbox = self.inbox.lock();
         inbox.ended = true;
-        let dropped = inbox.queue.take();
+        let dropped = std::mem::take(&mut inbox.queue);
         drop(inbox);
         drop(dropped);
         // Released on its own thread, before Node finalizes it.
@@ -166,27 +171,25 @@ fn forget(key: usize) {
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| environment.end()));
 }
 
-/// All queued events: watermarks, then the others, oldest first. With `again`, the caller asks once more and is not woken
-/// meanwhile.
+/// Writes the watermarks that wait into `watermarks` and returns the other events, oldest first. With `again`, the caller
+/// asks once more and is not woken meanwhile.
 #[napi(catch_unwind)]
-pub fn drain(env: &Env, again: bool) -> Result<Vec<Object<'_>>> {
+pub fn drain<'env>(env: &'env Env, again: bool, mut watermarks: Uint8ArraySlice<'env>) -> Result<Events<'env>> {
     let environment = Environment::of(env)?;
-    let (watermarks, events) = environment.take_events(again);
-    let mut all = Vec::with_capacity(events.len() + 1);
-    if !watermarks.is_empty() {
-        match objects::durable(env, &watermarks) {
-            Ok(object) => all.push(object),
-            Err(error) => {
-                // JS had no memory for their buffer. Were they lost, appends and requests would wait for ever.
-                environment.queue(|queue| queue.give_back(watermarks, events));
-                return Err(error);
-            }
+    let events = raw::with_bytes(&mut watermarks, |watermarks| environment.take_events(again, watermarks));
+    if events.is_empty() {
+        return Ok(Either::B(()));
+    }
+    let mut objects = Vec::with_capacity(events.len());
+    let mut events = events.into_iter();
+    while let Some(event) = events.next() {
+        match objects::event(env, &environment, event) {
+            Ok(object) => objects.push(object),
+            // JS has no memory even for an error. What comes after it must not be lost with it.
+            Err(_) => environment.queue(|queue| queue.give_back(events.by_ref())),
         }
     }
-    for event in events {
-        all.push(objects::event(env, &environment, event)?);
-    }
-    Ok(all)
+    Ok(Either::A(objects))
 }
 
 /// Waits awake for an event, [`LOOK_MAX`] at most. Returns whether one is there; JS is not woken until it drains.

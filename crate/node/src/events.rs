@@ -14,6 +14,13 @@ use varve_core::salvage::Report as Salvaged;
 use varve_core::verify::Report;
 use varve_core::writer::Head;
 
+use crate::numbers::number;
+
+/// Where the first watermark is written; before it stands how many there are (u64).
+const WATERMARKS_START: usize = 8;
+/// Bytes of one: the log's handle (u32), 4 bytes of nothing, the size (f64), and the head's hash.
+const WATERMARK_LEN: usize = 48;
+
 /// How a request ended.
 pub type Outcome = Result<Answer>;
 
@@ -109,20 +116,37 @@ impl Queue {
         self.watermarks.is_empty() && self.events.is_empty()
     }
 
-    /// Takes all of them.
-    pub fn take(&mut self) -> (Vec<Watermark>, Vec<Event>) {
-        self.watermark_of.clear();
-        (std::mem::take(&mut self.watermarks), std::mem::take(&mut self.events))
+    /// Some watermark waits.
+    pub fn has_watermarks(&self) -> bool {
+        !self.watermarks.is_empty()
     }
 
-    /// Puts back what was taken.
-    pub fn give_back(&mut self, watermarks: Vec<Watermark>, mut events: Vec<Event>) {
-        let (newer, mut later) = self.take();
-        for Watermark { log, head } in watermarks.into_iter().chain(newer) {
-            self.durable(log, head);
+    /// Writes the oldest watermarks into `out`, whose layout stands in lib/native.ts, as far as there is room.
+    pub fn write_watermarks(&mut self, out: &mut [u8]) {
+        let Some((count, places)) = out.split_at_mut_checked(WATERMARKS_START) else { return };
+        let mut written = 0;
+        for (place, Watermark { log, head: Head { size, hash } }) in
+            places.chunks_exact_mut(WATERMARK_LEN).zip(&self.watermarks)
+        {
+            place[..8].copy_from_slice(&u64::from(*log).to_le_bytes());
+            place[8..16].copy_from_slice(&number(*size).to_le_bytes());
+            place[16..].copy_from_slice(hash);
+            written += 1;
         }
-        events.append(&mut later);
-        self.events = events;
+        count.copy_from_slice(&(written as u64).to_le_bytes());
+        self.watermark_of.clear();
+        self.watermarks.drain(..written);
+        self.watermark_of.extend(self.watermarks.iter().enumerate().map(|(at, mark)| (mark.log, at)));
+    }
+
+    /// Takes the other events.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Puts back what was taken, ahead of what came since.
+    pub fn give_back(&mut self, taken: impl Iterator<Item = Event>) {
+        self.events.splice(..0, taken);
     }
 }
 
@@ -133,31 +157,54 @@ mod tests {
     #[test]
     fn what_could_not_be_handed_out_waits_again_ahead_of_what_came_since() {
         let mut queue = Queue::default();
-        queue.durable(1, head(10));
-        queue.durable(2, head(5));
         queue.push(Event::Done { request: 7, outcome: Ok(Answer::Nothing) });
-        let (watermarks, events) = queue.take();
-        queue.durable(3, head(1));
-        queue.durable(1, head(20));
+        let events = queue.take_events();
         queue.push(Event::Done { request: 8, outcome: Ok(Answer::Nothing) });
-        queue.give_back(watermarks, events);
-        assert_eq!(taken(&mut queue), "d1=20 d2=5 d3=1 a7 a8");
+        queue.give_back(events.into_iter());
+        assert_eq!(taken(&mut queue), "a7 a8");
+    }
+
+    #[test]
+    fn watermarks_that_find_no_room_stay_and_still_give_way_to_newer_ones() {
+        let mut queue = Queue::default();
+        for log in 1..=3 {
+            queue.durable(log, head(10));
+        }
+        assert_eq!(written(&mut queue, 2), "d1=10 d2=10");
+        queue.durable(3, head(11));
+        queue.durable(1, head(12));
+        assert_eq!(written(&mut queue, 2), "d3=11 d1=12");
+        assert!(queue.is_empty());
+        assert_eq!(written(&mut queue, 0), "");
     }
 
     fn head(size: u64) -> Head {
         Head { size, hash: [0; 32] }
     }
 
-    /// Events in short: d(log)=(size), f(log), p(bytes), a(request).
+    /// All that waits in short: d(log)=(size), f(log), p(bytes), a(request).
     fn taken(queue: &mut Queue) -> String {
-        let (watermarks, events) = queue.take();
-        let watermarks = watermarks.into_iter().map(|Watermark { log, head }| format!("d{log}={}", head.size));
-        let events = events.into_iter().map(|event| match event {
+        let watermarks = written(queue, 9);
+        let events = queue.take_events().into_iter().map(|event| match event {
             Event::Failed { log, .. } => format!("f{log}"),
             Event::Progress { bytes, .. } => format!("p{bytes}"),
             Event::Done { request, .. } => format!("a{request}"),
         });
-        watermarks.chain(events).collect::<Vec<_>>().join(" ")
+        let watermarks = (!watermarks.is_empty()).then_some(watermarks);
+        watermarks.into_iter().chain(events).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The watermarks that find room.
+    fn written(queue: &mut Queue, room: usize) -> String {
+        let mut out = vec![0xff; WATERMARKS_START + room * WATERMARK_LEN];
+        queue.write_watermarks(&mut out);
+        let (count, places) = out.split_at(WATERMARKS_START);
+        let count = u64::from_le_bytes(count.try_into().unwrap()) as usize;
+        let words = places.chunks_exact(WATERMARK_LEN).take(count).map(|place| {
+            let log = u64::from_le_bytes(place[..8].try_into().unwrap());
+            format!("d{log}={}", f64::from_le_bytes(place[8..16].try_into().unwrap()))
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -11,30 +11,12 @@ use varve_core::writer::Head;
 
 use crate::environment::Environment;
 use crate::errors;
-use crate::events::{Answer, Chunk, Event, Outcome, Watermark};
+use crate::events::{Answer, Chunk, Event, Outcome};
 use crate::numbers::number;
 use crate::raw;
 use crate::reports;
 
-/// Bytes of one watermark: the log's handle (u32), 4 bytes of nothing, the size (f64), and the head's hash.
-const WATERMARK_LEN: usize = 48;
-
-/// Watermarks as one `NativeEvent`: with an object and a buffer for each, a thousand logs that append at a time took 1.09
-/// of the main thread's time.
-pub fn durable<'env>(env: &'env Env, watermarks: &[Watermark]) -> Result<Object<'env>> {
-    let mut packed = Vec::with_capacity(watermarks.len() * WATERMARK_LEN);
-    for Watermark { log, head: Head { size, hash } } in watermarks {
-        packed.extend_from_slice(&u64::from(*log).to_le_bytes());
-        packed.extend_from_slice(&number(*size).to_le_bytes());
-        packed.extend_from_slice(hash);
-    }
-    let mut object = Object::new(env)?;
-    object.set_c_named_property(c"type", "durable")?;
-    object.set_c_named_property(c"watermarks", raw::buffer(env, &[&packed])?)?;
-    Ok(object)
-}
-
-/// One other event as `NativeEvent`.
+/// An event as `NativeEvent`.
 pub fn event<'env>(env: &'env Env, environment: &Arc<Environment>, event: Event) -> Result<Object<'env>> {
     match event {
         Event::Failed { log, error } => {

@@ -1,10 +1,11 @@
-//! The addon's only unsafe code: four Node-API calls that napi-rs has no current safe form of.
+//! The addon's only unsafe code: four Node-API calls, and writing into a lent array, that napi-rs has no
+//! current safe form of.
 
 #![allow(unsafe_code)]
 
 use std::ptr;
 
-use napi::bindgen_prelude::{Object, Unknown};
+use napi::bindgen_prelude::{Object, Uint8ArraySlice, Unknown};
 use napi::{Env, Result, Status, sys};
 
 use crate::environment::Wake;
@@ -48,6 +49,12 @@ pub fn buffer<'env>(env: &'env Env, parts: &[&[u8]]) -> Result<Object<'env>> {
         }
     }
     Ok(Object::from_raw(env.raw(), value))
+}
+
+/// Lets `write` at the bytes of an array. It must not run JavaScript.
+pub fn with_bytes<T>(array: &mut Uint8ArraySlice<'_>, write: impl FnOnce(&mut [u8]) -> T) -> T {
+    // SAFETY: JavaScript, which may write there too, does not run meanwhile: this is its thread.
+    write(unsafe { array.as_mut() })
 }
 
 /// A string whose characters are `bytes`, one each.
