@@ -5,7 +5,6 @@
 mod lookup;
 mod records;
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 use crate::buffers::Buffer;
@@ -14,6 +13,7 @@ use crate::chain;
 use crate::error::{Damage, Error, Result};
 use crate::format::FrameHeader;
 use crate::frame::{self, Rehasher};
+use crate::lender::{Lendable, Lender};
 use crate::log::Shared;
 use crate::planted::{Bug, planted};
 use crate::record::Columns;
@@ -28,10 +28,11 @@ pub const RUN_BYTES_MAX: u64 = 8 << 20;
 
 /// How many runs a reader is told to ask for ahead.
 const BOUNDS: usize = 2;
-/// Buffers that grew beyond this are given back.
-const KEPT_BYTES: usize = 1 << 20;
 
-/// What reading a run needs, kept by each engine thread: fresh memory costs as much as a checksum of it.
+/// Fresh memory costs as much as a checksum of it.
+static BUFFERS: Lender<Buffers> = Lender::new();
+
+/// What reading a run needs.
 #[derive(Default)]
 struct Buffers {
     stored: Vec<u8>,
@@ -39,8 +40,10 @@ struct Buffers {
     columns: Columns,
 }
 
-thread_local! {
-    static BUFFERS: RefCell<Buffers> = RefCell::default();
+impl Lendable for Buffers {
+    fn bytes(&self) -> usize {
+        self.stored.capacity() + self.raw.capacity() + self.columns.memory()
+    }
 }
 
 /// What to read.
@@ -138,21 +141,7 @@ struct Take {
 
 /// Decodes the frames of a span into `records`; returns the offset to go on from.
 fn read_run(log: &Shared, view: &View, span: Span, take: &Take, verify: bool, records: &mut Records) -> Result<u64> {
-    with_buffers(|buffers| decode_run(log, view, span, take, verify, records, buffers))
-}
-
-/// Lends this thread's buffers. Taken out, not borrowed: a simulated disk may let another read begin on this thread
-/// before this one ends.
-fn with_buffers<T>(work: impl FnOnce(&mut Buffers) -> T) -> T {
-    let mut buffers = BUFFERS.take();
-    let result = work(&mut buffers);
-    for buffer in [&mut buffers.stored, &mut buffers.raw] {
-        if buffer.capacity() > KEPT_BYTES {
-            *buffer = Vec::new();
-        }
-    }
-    BUFFERS.set(buffers);
-    result
+    BUFFERS.lend(|buffers| decode_run(log, view, span, take, verify, records, buffers))
 }
 
 fn decode_run(

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Buffers, Records, frame_at, with_buffers};
+use super::{BUFFERS, Buffers, Records, frame_at};
 use crate::cache::Frame;
 use crate::catalogue::read_span;
 use crate::chain;
@@ -60,7 +60,7 @@ pub(super) fn read_one(log: &Shared, offset: u64, records: &mut Records) -> Resu
     if let Some(frame) = log.cache.get(key) {
         return give(frame.record(index(&frame.header)));
     }
-    with_buffers(|Buffers { stored, raw, columns }| {
+    BUFFERS.lend(|Buffers { stored, raw, columns }| {
         let bytes = read_span(&view, span, stored)?;
         let (header, stored) = frame_at(&view, span, bytes, span.start, span.first_offset)?;
         let damaged = |damage| chain::contradiction(&view.segment, span.start, &header, damage);
