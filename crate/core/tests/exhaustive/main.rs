@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod decision;
+mod script;
 mod small;
 
 use std::collections::BTreeSet;
@@ -14,7 +15,8 @@ use varve_core::options::Options;
 use varve_core::simulation::SimWorld;
 
 use decision::{Row, decide};
-use small::{DIR, Small, Writes, copy, options, segment};
+use script::{Writes, script};
+use small::{DIR, Small, copy, options, segment};
 
 /// Rows that were reached.
 #[derive(Default)]
@@ -48,11 +50,11 @@ fn recovery_decides_as_the_table_says_in_every_case_of_a_small_log() {
 
 /// Every crash point × every subset of its unsynced sectors (all when there are at most eight), lengths and names.
 fn crash_images(writes: Writes, reached: &mut Reached) {
-    let calls = small::script(None, writes).0.disk.calls();
+    let calls = script(None, writes).0.disk.calls();
     let mut images = 0u64;
     let mut rng = SimRng::new(1);
     for halt in 1..=calls + 1 {
-        let (world, model) = small::script(Some(halt), writes);
+        let (world, model) = script(Some(halt), writes);
         let sectors = world.disk.unsynced_sectors();
         let subsets: Vec<u64> = if sectors.len() <= 8 {
             (0..1 << sectors.len()).collect()
