@@ -185,7 +185,8 @@ pub fn drain<'env>(env: &'env Env, again: bool, mut watermarks: Uint8ArraySlice<
     while let Some(event) = events.next() {
         match objects::event(env, &environment, event) {
             Ok(object) => objects.push(object),
-            // JS has no memory even for an error. What comes after it must not be lost with it.
+            // JS has no memory even for an error. That event is lost: who waits for it is told once its log closes. What
+            // comes after it must not be lost with it.
             Err(_) => environment.queue(|queue| queue.give_back(events.by_ref())),
         }
     }
