@@ -146,9 +146,11 @@ function judge({ what, of, value, unit, min, max }, sides) {
   const missing = of.find(name => !present.some(side => side.name === name))
   if (missing !== undefined) return { what, unit, min, max, left: `${missing} is missing` }
   const rounds = present[0].rounds.map((_, index) =>
-    value(Object.fromEntries(present.map(({ name, rounds }) => [name, rounds[index]]))),
+    [value(Object.fromEntries(present.map(({ name, rounds }) => [name, rounds[index]])))].flat(),
   )
-  const spread = summarize(rounds)
+  // The least of the medians, not the median of the least: that one would be the noise of a round.
+  const figures = rounds[0].map((_, at) => summarize(rounds.map(figures => figures[at])))
+  const spread = figures.reduce((least, figure) => (figure.median < least.median ? figure : least))
   return {
     what,
     unit,

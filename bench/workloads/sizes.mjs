@@ -20,8 +20,7 @@ export default {
     {
       what: 'least step from one size to the next larger one',
       of: varve,
-      value: rounds =>
-        Math.min(...varve.slice(1).map((side, index) => rounds[side].value / rounds[varve[index]].value)),
+      value: rounds => varve.slice(1).map((side, index) => rounds[side].value / rounds[varve[index]].value),
       unit: '×',
       min: 1,
     },
