@@ -1,17 +1,7 @@
-//! A frame's body: the records of one frame as columns, then their payloads.
+//! A frame's body: the records of one frame as columns, then their payloads, as docs/FORMAT.md ("Body") has them.
 //!
-//! ```text
-//! mask        u8       bit 0 TIMES, 1 EQUAL_LENGTHS, 2 KINDS, 3 FLAGS, 4 ATTRIBUTES
-//! times       varints  one a record: milliseconds since the record before; the first is 0, the frame's base time
-//! lengths     varints  one a record; with EQUAL_LENGTHS one for all
-//! kinds       bytes    one a record
-//! flags       bytes    one a record: the leaf flags
-//! attributes  bytes    one a record
-//! payloads             one after another, to the end of the body
-//! ```
-//!
-//! Varints are LEB128, as short as they go. A column of zeros is left out, and EQUAL_LENGTHS is set whenever it can
-//! be: records have one body and no other. [`encode`] refuses what [`decode`] would, so that nothing is written that
+//! Invariant: records have one body and no other, since a column of zeros is left out, EQUAL_LENGTHS is set whenever it
+//! can be, and varints are as short as they go. [`encode`] refuses what [`decode`] would, so that nothing is written that
 //! cannot be read back.
 
 mod body;
