@@ -1,4 +1,6 @@
 //! Frames that were read lately, decoded, so that random reads of neighbours cost no I/O.
+//!
+//! Invariant: nothing in it is ever out of date, because a durable frame never changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,7 +11,7 @@ use quick_cache::sync::Cache;
 use crate::format::{FRAME_ALIGN, FRAME_BODY_TARGET, FrameHeader};
 use crate::frame::FrameDamage;
 use crate::hash::RecordRef;
-use crate::record::{Body, Columns};
+use crate::record::Columns;
 
 /// A decoded frame that owns its memory.
 pub struct Frame {
@@ -31,12 +33,7 @@ impl Frame {
         Ok(Self { header, raw, columns })
     }
 
-    /// The frame's records.
-    pub fn body(&self) -> Option<Body<'_>> {
-        self.columns.body(&self.raw)
-    }
-
-    /// Its record `index`, if it has one.
+    /// The frame's record `index`, if it has one.
     pub fn record(&self, index: usize) -> Option<RecordRef<'_>> {
         self.columns.record(&self.raw, index)
     }

@@ -52,8 +52,6 @@ struct Layout {
     kinds: usize,
     /// Where the payloads start in the body.
     payloads: usize,
-    /// The body's own length.
-    bytes: usize,
 }
 
 impl Columns {
@@ -95,7 +93,7 @@ impl Columns {
             return Err(Malformed("the payloads do not fill the body exactly"));
         }
         super::check_payload_bytes(found)?;
-        self.layout = Layout { count, base_time, equal, kinds, payloads, bytes: len };
+        self.layout = Layout { count, base_time, equal, kinds, payloads };
         Ok(())
     }
 
@@ -130,11 +128,6 @@ impl Columns {
             *place = end as u32;
         }
         if differ == 0 { Err(Malformed("equal lengths are not marked as such")) } else { Ok(end) }
-    }
-
-    /// The records of the body that was decoded into these columns; none where `bytes` has another length.
-    pub fn body<'a>(&'a self, bytes: &'a [u8]) -> Option<Body<'a>> {
-        (bytes.len() == self.layout.bytes).then_some(Body { columns: self, bytes })
     }
 
     /// Where record `index` ends in the body; none where there is no such record.
