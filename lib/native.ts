@@ -95,7 +95,7 @@ export interface NativeVerifyOptions {
 export type NativeEvent =
   /** The log stopped: every append not yet durable fails with this error. Sent once, after the last `durable`. */
   | { type: 'failed'; log: number; error: NativeError }
-  /** Answer to a request. For verify the value is a VerifyReport as in api.d.ts, for inspect a LogInfo. */
+  /** Answer to a request. For verify the value is a VerifyReport as in reports.ts, for inspect a LogInfo. */
   | { type: 'done'; request: number; error?: NativeError; value?: any }
   /** Progress of a verify. */
   | { type: 'progress'; request: number; bytes: number; totalBytes: number }

@@ -1,3 +1,4 @@
+/** Programs in processes of their own, which end with the test that started them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'

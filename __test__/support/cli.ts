@@ -1,3 +1,4 @@
+/** The built CLI as a shell runs it: arguments, streams and exit code, and nothing of its insides. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { join } from 'node:path'

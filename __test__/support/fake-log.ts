@@ -1,3 +1,4 @@
+/** Logs on a fake addon, and how their promises stand: for tests of what the facade does by itself. */
 import { openWith } from '../../lib/open.js'
 import type { Log, OpenOptions } from '../../lib/types.js'
 import { FakeBinding } from './fake-binding.js'

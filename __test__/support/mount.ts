@@ -1,3 +1,4 @@
+/** File systems that are made for one test, to be filled up or taken away. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { onTestFinished, type TestContext } from 'vitest'

@@ -1,3 +1,4 @@
+/** Folders that go away after their test, and logs in them: opened, closed, copied, compared byte for byte. */
 import { createHash } from 'node:crypto'
 import { cpSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

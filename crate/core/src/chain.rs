@@ -1,4 +1,6 @@
 //! Rehashing a segment's frames in order: how far is it sound, and where does the last whole batch end?
+//!
+//! Invariant: what is counted as sound was recomputed, from peaks that a header or a state frame states under a seal.
 
 use crate::error::{Damage, Error, Result, hex};
 use crate::format::{FRAMES_START, FrameHeader, IndexEntry, Mark};

@@ -1,4 +1,6 @@
 //! Walking a segment's file front to back: frame after frame, or looking for frames behind damage.
+//!
+//! Invariant: a length is believed only in a header whose check holds, and a failed read is never taken for the end.
 
 use std::path::Path;
 

@@ -1,4 +1,6 @@
 //! Sealing a segment: index and footer behind its frames, then the file is cut to length.
+//!
+//! Invariant: sealing again, after a crash at any point of it, gives the same bytes.
 
 use std::path::Path;
 

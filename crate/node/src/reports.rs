@@ -1,4 +1,4 @@
-//! What verifying, inspecting and salvaging found, as the objects of lib/types.ts. Runs on the JS thread, in `drain`.
+//! What verifying, inspecting and salvaging found, as the objects of lib/reports.ts. Runs on the JS thread, in `drain`.
 
 use napi::bindgen_prelude::{JsObjectValue, Object};
 use napi::{Env, Result};
