@@ -175,7 +175,7 @@ export function failedError(location: string, cause: Error, outcome?: 'none' | '
 }
 
 export function readOnlyError(location: string): VarveError {
-  return new VarveError('VARVE_READ_ONLY', `the log in ${location} is open with readOnly`, {
+  return new VarveError('VARVE_READ_ONLY', `the log in ${location} is open with readOnly; open it without to append`, {
     outcome: 'none',
     path: location,
   })

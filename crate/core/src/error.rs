@@ -179,7 +179,7 @@ pub enum Error {
         advice: &'static str,
     },
     /// Written on a log opened with `readOnly`.
-    #[error("the log in {} is open with readOnly", .path.display())]
+    #[error("the log in {} is open with readOnly; open it without to append", .path.display())]
     ReadOnly {
         /// The log's folder.
         path: PathBuf,
