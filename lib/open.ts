@@ -76,7 +76,7 @@ export async function openMemory(options?: OpenOptions): Promise<Log<any, any>> 
 export async function verify(
   dir: string | URL,
   options?: VerifyOptions & {
-    /** The log's secret. Without it the seals of a log that has one cannot be checked. Default none. */
+    /** The log's secret; without it a log that has one is `VARVE_WRONG_SECRET`. Default none. */
     secret?: Secret
   },
 ): Promise<VerifyReport> {
