@@ -21,7 +21,7 @@ export interface ReadSource {
 /** The addon counts records in 32 bits. */
 const MAX_RECORDS = 2 ** 32 - 1
 
-/** See `Chunk` in types.ts. Laid out as in NativeChunk; the addon keeps no reference to it. */
+/** See `Chunk` in types.ts. Laid out as in NativeChunk; the addon uses none of it again before it was collected. */
 export class RecordChunk<T> implements Chunk<T> {
   readonly offset: number
   readonly length: number
@@ -47,6 +47,7 @@ export class RecordChunk<T> implements Chunk<T> {
     this.#times = new Float64Array(memory, all.byteOffset, count)
     this.#ends = new Uint32Array(memory, all.byteOffset + 8 * count, count)
     if (native.texts !== undefined) this.#text = new ChunkText(native.texts)
+    else if (native.payloads !== undefined) this.#keep(native.payloads as Buffer)
     else this.#keep(Buffer.from(memory, all.byteOffset + 12 * count, all.byteLength - 12 * count))
   }
 

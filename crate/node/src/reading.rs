@@ -3,12 +3,13 @@
 use napi::Env;
 use napi::bindgen_prelude::Float64Array;
 use napi_derive::napi;
+use varve_core::buffers::Buffer;
 use varve_core::error::{Error, Result};
 use varve_core::host::Class;
 use varve_core::reader::{ReadRequest, Records};
 
 use crate::environment::Environment;
-use crate::events::{Answer, Chunk};
+use crate::events::{Answer, Chunk, Crossing};
 use crate::numbers::integer;
 use crate::requests::Reply;
 
@@ -17,6 +18,11 @@ const BYTES_MAX: u64 = 8 << 20;
 
 /// Payload bytes after which the answer to many lookups ends.
 const FOUND_BYTES_MAX: u64 = 1 << 20;
+
+/// Payload bytes from which on a run is lent to JavaScript: a copy of fewer costs less than to keep track of them.
+const LENT_LEAST: usize = 64 << 10;
+/// Memory that is lent, for each byte of payload: a record that is kept keeps all of it.
+const LENT_SPARE: usize = 4;
 
 /// As in lib/native.ts.
 #[napi(object, object_to_js = false)]
@@ -51,11 +57,20 @@ pub fn read(env: Env, request: i64, log: u32, options: NativeReadRequest) -> nap
             let rest = if range.reverse { beyond..records.to } else { records.from..beyond };
             let bounds = log.run_bounds(rest, range.max_bytes, range.reverse);
             let texts = if text { records.texts() } else { None };
-            Ok(Answer::Chunk(Chunk { texts, ..chunk(records, bounds) }))
+            let crossing = match texts {
+                Some(texts) => Crossing::Texts(texts),
+                None if is_worth_lending(&records.payloads) => Crossing::Lent,
+                None => Crossing::Copied,
+            };
+            Ok(Answer::Chunk(Chunk { crossing, ..chunk(records, bounds) }))
         }),
         Err(error) => reply.send(Err(error)),
     }
     Ok(())
+}
+
+fn is_worth_lending(payloads: &Buffer) -> bool {
+    payloads.len() >= LENT_LEAST && payloads.capacity() <= LENT_SPARE * payloads.len()
 }
 
 fn parse(options: &NativeReadRequest) -> Result<(ReadRequest, u64)> {
@@ -81,7 +96,7 @@ fn chunk(records: Records, bounds: Vec<u64>) -> Chunk {
         table.extend_from_slice(&end.to_le_bytes());
     }
     let Records { offset, payloads, from, to, .. } = records;
-    Chunk { offset, count, table, payloads, texts: None, from, to, bounds }
+    Chunk { offset, count, table, payloads, crossing: Crossing::Copied, from, to, bounds }
 }
 
 /// Answered with the durable head once it is above `size`: for a log open for reading, whose writer is elsewhere.
