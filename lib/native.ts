@@ -5,6 +5,7 @@
  * The addon calls `onEvents` (set by `connect`) when events wait; the facade then calls `drain`.
  * Nothing here throws for what a disk, a file or an argument can cause: errors are values (`NativeError`).
  */
+
 /** An error as it crosses the boundary; lib/errors.ts turns it into what users see. */
 export interface NativeError {
   code: string // a VarveErrorCode, 'VARVE_INVALID' or 'ABORTED'

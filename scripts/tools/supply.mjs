@@ -5,7 +5,7 @@
  * installed, or a service out of reach, must not stop a contributor's build.
  */
 import { spawnSync } from 'node:child_process'
-import { root } from './run.mjs'
+import { npmCommand, root } from './run.mjs'
 
 /**
  * The rules of deny.toml.
@@ -30,10 +30,8 @@ export function checkCrates() {
  * @returns {boolean | string}
  */
 export function checkNpm() {
-  const [command, args] = process.env.npm_execpath?.endsWith('.js')
-    ? [process.execPath, [process.env.npm_execpath]]
-    : ['npm', []]
-  const { status, output } = read(command, [...args, 'audit', '--fetch-retries=0', '--fetch-timeout=20000'])
+  const [command, ...args] = npmCommand(['audit', '--fetch-retries=0', '--fetch-timeout=20000'])
+  const { status, output } = read(command, args)
   if (status === 0) return true
   // Only a report speaks of vulnerabilities; everything else is the registry's failure.
   if (!/vulnerabilit/.test(output)) return 'the registry does not answer npm audit'
