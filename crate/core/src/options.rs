@@ -129,11 +129,7 @@ impl Options {
                 self.max_record_bytes
             ));
         }
-        if let Some(secret) = &self.secret
-            && !SECRET_BYTES.contains(&secret.len())
-        {
-            return invalid(format!("secret must be 32 to 1024 bytes, got {}", secret.len()));
-        }
+        check_secret(self.secret.as_deref())?;
         if self.encoding.is_empty() || self.encoding.len() > ENCODING_NAME_MAX {
             return invalid(format!(
                 "the encoding's name must be 1 to {ENCODING_NAME_MAX} bytes of UTF-8, got {}",
@@ -141,5 +137,16 @@ impl Options {
             ));
         }
         Ok(())
+    }
+}
+
+/// Refuses a secret that is shorter or longer than [`SECRET_BYTES`]; none is fine.
+pub fn check_secret(secret: Option<&[u8]>) -> Result<()> {
+    match secret.map(<[u8]>::len) {
+        Some(len) if !SECRET_BYTES.contains(&len) => {
+            let (least, most) = (SECRET_BYTES.start(), SECRET_BYTES.end());
+            Err(Error::Invalid(format!("secret must be {least} to {most} bytes, got {len}")))
+        }
+        _ => Ok(()),
     }
 }

@@ -23,7 +23,8 @@ pub use records::Records;
 
 use lookup::read_one;
 
-/// Most stored bytes of one run: what they decode to must fit memory, and ends of 32 bits.
+/// Most stored bytes of one run, however many are asked for: what they decode to, and LZ4 can grow them 255-fold, must fit
+/// memory, and ends of 32 bits.
 pub const RUN_BYTES_MAX: u64 = 8 << 20;
 
 /// How many runs a reader is told to ask for ahead.

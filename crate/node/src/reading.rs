@@ -13,9 +13,6 @@ use crate::events::{Answer, Chunk, Crossing};
 use crate::numbers::integer;
 use crate::requests::Reply;
 
-/// Stored bytes fetched at once, however many are asked for: LZ4 frames can grow 255-fold, and ends are 32 bits.
-const BYTES_MAX: u64 = 8 << 20;
-
 /// Payload bytes after which the answer to many lookups ends.
 const FOUND_BYTES_MAX: u64 = 1 << 20;
 
@@ -31,7 +28,7 @@ pub struct NativeReadRequest {
     pub from: f64,
     /// Exclusive.
     pub to: f64,
-    /// Bytes aimed at.
+    /// Bytes aimed at; the engine has a limit of its own.
     pub max_bytes: f64,
     /// Most records.
     pub max_records: f64,
@@ -77,7 +74,7 @@ fn parse(options: &NativeReadRequest) -> Result<(ReadRequest, u64)> {
     let request = ReadRequest {
         from: integer("from", options.from)?,
         to: integer("to", options.to)?,
-        max_bytes: integer("maxBytes", options.max_bytes)?.min(BYTES_MAX),
+        max_bytes: integer("maxBytes", options.max_bytes)?,
         max_records: integer("maxRecords", options.max_records)?,
         reverse: options.reverse,
         verify: options.verify,

@@ -15,7 +15,7 @@ use crate::error::{Error, HeadClaim, Result};
 use crate::hash::Keys;
 use crate::host::Host;
 use crate::lock::LockFile;
-use crate::options::SECRET_BYTES;
+use crate::options::check_secret;
 use crate::verify::Progress;
 use crate::verify::report::Problems;
 use crate::verify::survey::{self, Survey};
@@ -87,9 +87,7 @@ pub fn salvage(
     secret: Option<Vec<u8>>,
     progress: &Progress<'_>,
 ) -> Result<Report> {
-    if let Some(secret) = secret.as_ref().filter(|secret| !SECRET_BYTES.contains(&secret.len())) {
-        return Err(Error::Invalid(format!("secret must be 32 to 1024 bytes, got {}", secret.len())));
-    }
+    check_secret(secret.as_deref())?;
     let disk = &*host.disk;
     let absolute = |dir: &Path| disk.absolute(dir).map_err(|error| Error::io("getcwd", dir, error));
     let (from, to) = (absolute(from)?, absolute(to)?);

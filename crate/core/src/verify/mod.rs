@@ -25,7 +25,7 @@ use crate::error::{Error, HeadClaim, Result};
 use crate::hash::Keys;
 use crate::host::Host;
 use crate::log::Log;
-use crate::options::SECRET_BYTES;
+use crate::options::check_secret;
 use crate::planted::{Bug, planted};
 
 use board::Board;
@@ -58,9 +58,7 @@ pub type Progress<'a> = dyn Fn(u64, u64) -> bool + Sync + 'a;
 /// Damage is in the report. Errors are: [`Error::NotFound`] where there is no log, [`Error::Io`],
 /// [`Error::WrongSecret`], [`Error::Invalid`], [`Error::Aborted`] when `progress` said so.
 pub fn verify_dir(host: &Host, dir: &Path, options: &VerifyOptions, progress: &Progress<'_>) -> Result<Report> {
-    if let Some(secret) = options.secret.as_ref().filter(|secret| !SECRET_BYTES.contains(&secret.len())) {
-        return Err(Error::Invalid(format!("secret must be 32 to 1024 bytes, got {}", secret.len())));
-    }
+    check_secret(options.secret.as_deref())?;
     let dir = host.disk.absolute(dir).map_err(|error| Error::io("getcwd", dir, error))?;
     verify(host, &dir, options, None, progress)
 }
