@@ -88,8 +88,7 @@ impl LockFile {
 
     /// Names this process as the holder. Done once the log is open: a refused open changes nothing.
     pub fn write_holder(&self) -> Result<()> {
-        let mut text = format!("pid={}\nstarted={}\nhost={}\n", std::process::id(), *PROCESS_STARTED_MS, *HOST_NAME);
-        text.truncate(SECTOR_LEN as usize);
+        let text = format!("pid={}\nstarted={}\nhost={}\n", std::process::id(), *PROCESS_STARTED_MS, *HOST_NAME);
         let mut sector = text.into_bytes();
         sector.resize(SECTOR_LEN as usize, 0);
         disk::write_all_at(&*self.file, &sector, 0).map_err(|error| Error::io("write", &self.path, error))
