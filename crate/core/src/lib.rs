@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod buffers;
+mod burst;
 pub mod cache;
 pub mod catalogue;
 pub mod chain;

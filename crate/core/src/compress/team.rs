@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{Codec, Scratch};
 use crate::buffers::Buffer;
+use crate::burst::Burst;
 use crate::host::{Class, Executor};
 use crate::lender::Lender;
 
@@ -100,9 +101,7 @@ fn compress_with(
     let mut burst = Burst::default();
     while let Some((at, body)) = work.take() {
         stored[at] = Some(compress_one(codec, body, scratch));
-        if burst.ends_with(body.len()) {
-            std::thread::yield_now();
-        }
+        burst.did(body.len());
     }
     let mut progress = work.progress.lock();
     while progress.helping {
@@ -161,25 +160,6 @@ fn help_for_a_burst(work: &Work, scratch: &mut Scratch) -> bool {
         }
     }
     false
-}
-
-/// After so many bytes a thread that compresses offers its processor to others. Where there are two, compressing takes
-/// both, and the event loop would wait until the kernel takes one away.
-const BURST_BYTES: usize = 64 * 1024;
-
-/// What was compressed since the last offer.
-#[derive(Default)]
-struct Burst(usize);
-
-impl Burst {
-    fn ends_with(&mut self, bytes: usize) -> bool {
-        self.0 += bytes;
-        let ends = self.0 >= BURST_BYTES;
-        if ends {
-            self.0 = 0;
-        }
-        ends
-    }
 }
 
 fn compress_one(codec: &dyn Codec, body: &[u8], scratch: &mut Scratch) -> Stored {

@@ -5,6 +5,7 @@
 
 use super::many::{self, BLOCK, BLOCKS_MAX, LANES};
 use super::{Hash, Keys};
+use crate::burst::Burst;
 
 /// A record as the engine handles it: borrowed, without its offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,7 @@ pub struct LeafHasher {
     bins: [Bin; BLOCKS_MAX],
     /// Lanes for the kernel, and zeros that stay zero after the last one.
     lanes: Vec<u8>,
+    burst: Burst,
 }
 
 impl Default for LeafHasher {
@@ -51,6 +53,7 @@ impl LeafHasher {
         Self {
             bins: [Bin { count: 0, records: [0; LANES] }; BLOCKS_MAX],
             lanes: vec![0; many::scratch_len(BLOCKS_MAX)],
+            burst: Burst::default(),
         }
     }
 
@@ -72,6 +75,7 @@ impl LeafHasher {
     pub(super) fn commitments(&mut self, keys: &Keys, records: &[RecordRef<'_>], out: &mut [Hash]) {
         for (index, record) in records.iter().enumerate() {
             let len = record.payload.len();
+            self.burst.did(len);
             if len > SHARED_MAX {
                 out[index] = long(keys, record.payload);
                 continue;
