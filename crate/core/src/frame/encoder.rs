@@ -140,7 +140,7 @@ impl Hashing {
     /// Hashes the records of all frames to come: many at once keep the hash kernels full.
     fn build(&mut self, keys: &Keys, first_offset: u64, records: &[RecordRef<'_>]) {
         self.leaves.clear();
-        self.hasher.leaves(keys, first_offset, records, &mut self.leaves);
+        self.hasher.offering().leaves(keys, first_offset, records, &mut self.leaves);
         self.subtrees.build(keys, first_offset, &self.leaves);
     }
 
