@@ -86,6 +86,8 @@ export interface NativeReadRequest {
   beyond: number
   /** The payloads are wanted as `texts`. */
   text: boolean
+  /** Many payloads may come in memory of their own, apart. */
+  lend: boolean
 }
 
 export interface NativeVerifyOptions {

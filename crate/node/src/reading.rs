@@ -38,6 +38,8 @@ pub struct NativeReadRequest {
     pub verify: bool,
     /// Payloads as texts, where every byte is a character.
     pub text: bool,
+    /// They may be lent.
+    pub lend: bool,
     /// Where the whole read ends (with `reverse`: starts).
     pub beyond: f64,
 }
@@ -47,7 +49,7 @@ pub struct NativeReadRequest {
 pub fn read(env: Env, request: i64, log: u32, options: NativeReadRequest) -> napi::Result<()> {
     let environment = Environment::of(&env)?;
     let reply = Reply::begin(&environment, request);
-    let text = options.text;
+    let (text, lend) = (options.text, options.lend);
     match environment.logs.get(log).and_then(|log| Ok((log, parse(&options)?))) {
         Ok((log, (range, beyond))) => reply.work(Class::Read, move |_| {
             let records = log.read(&range)?;
@@ -56,7 +58,7 @@ pub fn read(env: Env, request: i64, log: u32, options: NativeReadRequest) -> nap
             let texts = if text { records.texts() } else { None };
             let crossing = match texts {
                 Some(texts) => Crossing::Texts(texts),
-                None if is_worth_lending(&records.payloads) => Crossing::Lent,
+                None if lend && is_worth_lending(&records.payloads) => Crossing::Lent,
                 None => Crossing::Copied,
             };
             Ok(Answer::Chunk(Chunk { crossing, ..chunk(records, bounds) }))
