@@ -45,7 +45,7 @@ fn leaves_fold_heads_and_seals(bencher: Bencher<'_, '_>, len: usize) {
 }
 
 /// The leaves alone.
-#[divan::bench(args = [16, 64, 256, 300, 1000])]
+#[divan::bench(args = [16, 64, 256, 300, 1000, 1100, 2048, 4096, 8192, 16384])]
 fn leaves(bencher: Bencher<'_, '_>, len: usize) {
     let payloads = payloads(len, BATCH);
     let records = records(&payloads);

@@ -132,7 +132,9 @@ struct Hashing {
 
 impl Lendable for Hashing {
     fn bytes(&self) -> usize {
-        size_of::<Hash>() * (self.leaves.capacity() + self.nodes.capacity()) + self.subtrees.bytes()
+        size_of::<Hash>() * (self.leaves.capacity() + self.nodes.capacity())
+            + self.subtrees.bytes()
+            + self.hasher.bytes()
     }
 }
 

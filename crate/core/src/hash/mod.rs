@@ -3,6 +3,7 @@
 //! Only `many` knows how blake3's kernels want to be called. Nothing here does I/O, and nothing depends on batching
 //! or on the machine: the same records give the same head everywhere.
 
+mod chunks;
 mod keys;
 mod leaf;
 mod many;

@@ -4,7 +4,7 @@
 //! Every node is hashed once: those over appended leaves only in [`Subtrees`], a whole batch sixteen at a time,
 //! because the nodes of one frame would leave half of each kernel call idle; then the few that join them to the peaks.
 
-use super::many::{self, BLOCK, LANES};
+use super::many::{self, BLOCK, Input, LANES};
 use super::{Hash, Keys};
 
 /// The perfect subtrees of a tree's first `size` leaves, from the largest to the smallest.
@@ -183,7 +183,7 @@ fn parents(keys: &Keys, children: &[Hash], out: &mut [Hash]) {
     let mut lanes = [0; many::scratch_len(1)];
     for (children, out) in children.chunks(LANES * 2).zip(out.chunks_mut(LANES)) {
         lanes[..size_of_val(children)].copy_from_slice(children.as_flattened());
-        many::hash_lanes(keys.platform, &keys.node, 1, &lanes, out);
+        many::hash_lanes(keys.platform, &keys.node, Input::Whole, 1, &lanes, out);
     }
 }
 
