@@ -8,8 +8,9 @@ import { onAbort } from './abort.js'
 import { invalid, invalidType, withProgress } from './errors.js'
 import { loopTurn } from './later.js'
 import { bag, optionalFunction, optionalSignal } from './options.js'
+import { RECORD_COST } from './pending.js'
 import type { AppendAllOptions, AppendProgress, Receipt } from './types.js'
-import { RECORD_COST, type Run, type Writer } from './writer.js'
+import type { Run, Writer } from './writer.js'
 
 /** Bytes taken between two turns of the event loop. */
 export const TURN_BYTES = 256 * 1024
@@ -89,8 +90,8 @@ export async function appendAll(writer: Writer, source: unknown, given: unknown)
     for (;;) {
       signal?.throwIfAborted()
       progress.throwIfFailed()
-      if (writer.pendingBytes > writer.maxPendingBytes) {
-        await writer.drained(signal)
+      if (writer.pending.isFull) {
+        await writer.pending.drained(signal)
         continue
       }
       if (taken >= TURN_BYTES) {

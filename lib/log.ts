@@ -95,7 +95,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   }
 
   get pendingBytes(): number {
-    return this.#writer.pendingBytes
+    return this.#writer.pending.bytes
   }
 
   append(value: In, options?: AppendOptions): Promise<Receipt> {
@@ -124,7 +124,7 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   }
 
   async drained(options?: { signal?: AbortSignal }): Promise<void> {
-    return this.#writer.drained(optionalSignal(bag(options, ['signal'])))
+    return this.#writer.pending.drained(optionalSignal(bag(options, ['signal'])))
   }
 
   async flush(): Promise<Head> {
@@ -187,10 +187,10 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
   stats(): Stats {
     this.#assertOpen()
     const { groupRecords, syncMicros, ...counters } = this.#session.binding.stats(this.#handle)
-    const { pendingBytes, end, mark } = this.#writer
+    const { pending, end, mark } = this.#writer
     return {
       ...counters,
-      pendingBytes,
+      pendingBytes: pending.bytes,
       pendingRecords: end - mark.size,
       groupRecords: distribution(groupRecords),
       syncMicros: distribution(syncMicros),

@@ -19,8 +19,8 @@ export function writable<In>(writer: Writer, flush: () => Promise<unknown>): Wri
   let taken = 0
 
   function write(value: In, controller: Controller): void | Promise<void> {
-    if (writer.pendingBytes > writer.maxPendingBytes) {
-      return writer.drained(controller.signal).then(() => write(value, controller))
+    if (writer.pending.isFull) {
+      return writer.pending.drained(controller.signal).then(() => write(value, controller))
     }
     try {
       progress.throwIfFailed()

@@ -8,30 +8,26 @@
  * - Offsets are dense in call order: `end` is the next one, counted here.
  * - Nothing is taken before it has been encoded and admitted, and nothing that was taken is ever dropped.
  */
-import { onAbort } from './abort.js'
 import type { Codec } from './encoding.js'
 import { Entries, Entry, type Reject, type Resolve } from './entries.js'
 import {
-  busyError,
   closedError,
   conflictError,
   failedError,
   fromNative,
   invalid,
-  invalidRange,
   invalidType,
   readOnlyError,
   VarveError,
 } from './errors.js'
 import { nextTick } from './later.js'
 import type { Binding, NativeError } from './native.js'
+import { Pending, RECORD_COST } from './pending.js'
 import { AppendReceipt, Mark } from './receipt.js'
 import type { Session } from './session.js'
 import { Staging } from './staging.js'
 import type { Receipt } from './types.js'
 
-/** Counted for each record besides its payload: what a pending append costs in memory. */
-export const RECORD_COST = 256
 /** From this size on a payload crosses from the caller's memory, without a copy in the staging. */
 const DIRECT_BYTES = 64 * 1024
 
@@ -67,12 +63,11 @@ export class Writer {
   end: number
   /** The durable end. */
   mark: Mark
-  pendingBytes = 0
   /** The error that stopped the log. */
   failure: VarveError | undefined
   /** Something accepted could not be made durable. */
   lost = false
-  readonly maxPendingBytes: number
+  readonly pending: Pending
 
   readonly #session: Session
   readonly #binding: Binding
@@ -81,7 +76,6 @@ export class Writer {
   readonly #id: string
   readonly #codec: Codec
   readonly #maxRecordBytes: number
-  readonly #hardLimit: number
   /** Why appends are refused, if they are. */
   #refusal: 'closed' | 'failed' | 'readOnly' | undefined
   #encodingBatch = false
@@ -91,7 +85,6 @@ export class Writer {
   #scheduled = false
   /** Keeps the process alive: some entry waits. */
   #holding = false
-  #drains = new Set<() => void>()
 
   constructor(session: Session, codec: Codec, options: WriterOptions) {
     this.#session = session
@@ -102,9 +95,8 @@ export class Writer {
     this.#id = options.id
     this.#maxRecordBytes = options.maxRecordBytes
     this.#staging = new Staging(options.maxRecordBytes, () => this.flush())
-    this.#hardLimit = 4 * options.maxPendingBytes
     this.#refusal = options.readOnly ? 'readOnly' : undefined
-    this.maxPendingBytes = options.maxPendingBytes
+    this.pending = new Pending(options.maxPendingBytes)
     this.end = options.size
     this.mark = new Mark(options.id, options.size, options.hash)
   }
@@ -143,7 +135,7 @@ export class Writer {
       try {
         for (let index = 0; index < count; index++) {
           cost += this.#staging.put(this.#codec.encode(values[index], index), index) + RECORD_COST
-          if (cost > this.#hardLimit) throw this.#overLimit(cost)
+          this.pending.admitAlone(cost)
         }
       } finally {
         this.#encodingBatch = false
@@ -180,7 +172,7 @@ export class Writer {
       last.count++
       last.cost += cost
       this.end++
-      this.pendingBytes += cost
+      this.pending.bytes += cost
       this.#crossIfMuch()
       return cost
     } catch (error) {
@@ -218,7 +210,7 @@ export class Writer {
       return records
     }
     for (let entry = entries.shiftBelow(size); entry !== undefined; entry = entries.shiftBelow(size)) {
-      this.pendingBytes -= entry.cost
+      this.pending.bytes -= entry.cost
       entry.resolve(new AppendReceipt(entry.offset, entry.count, mark), entry.cost)
     }
     this.#settled()
@@ -252,24 +244,6 @@ export class Writer {
     )
   }
 
-  drained(signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted) return Promise.reject(signal.reason)
-    if (this.pendingBytes <= this.maxPendingBytes) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      let stopListening: (() => void) | undefined
-      const wake = () => {
-        stopListening?.()
-        resolve()
-      }
-      this.#drains.add(wake)
-      if (signal === undefined) return
-      stopListening = onAbort(signal, () => {
-        this.#drains.delete(wake)
-        reject(signal.reason)
-      })
-    })
-  }
-
   /** Throws what an append to this log is refused with, if it is. */
   admitCall(): void {
     if (this.#encodingBatch) throw invalid('append must not be called by what encodes a value')
@@ -286,16 +260,8 @@ export class Writer {
   }
 
   #admit(cost: number, expected: number | undefined): void {
-    if (this.pendingBytes + cost > this.#hardLimit) {
-      if (cost > this.#hardLimit) throw this.#overLimit(cost)
-      throw busyError(this.pendingBytes, cost, this.#hardLimit)
-    }
+    this.pending.admit(cost)
     if (expected !== undefined && expected !== this.end) throw conflictError(expected, this.end)
-  }
-
-  #overLimit(cost: number): RangeError {
-    const must = `at most 4 × maxPendingBytes = ${this.#hardLimit} bytes in one call (payload + ${RECORD_COST} a record)`
-    return invalidRange('an append', must, cost)
   }
 
   /** Takes back what is being encoded. */
@@ -315,7 +281,7 @@ export class Writer {
     this.#holding = true
     this.#entries.push(entry)
     this.end += entry.count
-    this.pendingBytes += entry.cost
+    this.pending.bytes += entry.cost
     if (this.#scheduled) return
     this.#scheduled = true
     nextTick(flushLater, this)
@@ -362,7 +328,7 @@ export class Writer {
     if (taken.length === 0) return
     this.end = taken[0]!.offset
     for (const entry of taken) {
-      this.pendingBytes -= entry.cost
+      this.pending.bytes -= entry.cost
       entry.reject(error, entry.count)
     }
     this.#settled()
@@ -374,9 +340,6 @@ export class Writer {
       this.#holding = false
       this.#session.release()
     }
-    if (this.#drains.size === 0 || this.pendingBytes > this.maxPendingBytes) return
-    const drains = this.#drains
-    this.#drains = new Set()
-    for (const wake of drains) wake()
+    this.pending.wake()
   }
 }

@@ -14,6 +14,7 @@ mod background;
 mod direct;
 mod flush;
 mod placed;
+mod plan;
 mod prefill;
 mod prepare;
 mod queue;

@@ -5,28 +5,19 @@ use std::collections::VecDeque;
 use crate::chain::Chain;
 use crate::compress;
 use crate::error::{Error, Result};
-use crate::format::{EPOCH, FRAME_BODY_TARGET, FRAME_HEADER_LEN, FRAMES_START, FrameFlags, IndexEntry, SegmentHeader};
+use crate::format::{EPOCH, FRAME_BODY_TARGET, FRAMES_START, FrameFlags, IndexEntry, SegmentHeader};
 use crate::frame::{FrameEncoder, FrameInput};
 use crate::hash::{self, Hash, Keys, Peaks, RecordRef};
 use crate::host::Host;
 use crate::log::Shared;
 use crate::options::Options;
 use crate::planted::{Bug, planted};
-use crate::record::{COLUMN_BYTES_MAX, MAX_RECORDS_PER_FRAME};
+use crate::record::MAX_RECORDS_PER_FRAME;
 
 use super::placed::Placed;
+use super::plan::{Plan, Space};
 use super::rotation::Spare;
 use super::submission::Submission;
-
-/// Payload bytes at which a part is closed: small enough that stage 2 starts early, large enough to amortize.
-const PART_BYTES: u64 = 1 << 20;
-/// The same where records are as large as [`LARGE_RECORD_BYTES`] and are compressed: each is a body of its own, which one
-/// thread compresses, and few of them leave one of two threads without work at the end. Measured (LZ4, four batches of
-/// 1 MiB in flight): with payloads of 1 MiB 1.33 times as fast, of 256 KiB 1.1 times.
-const LARGE_PART_BYTES: u64 = 2 << 20;
-const LARGE_RECORD_BYTES: u64 = 64 << 10;
-/// A segment is left before its index entries would not fit 32 bits.
-const SEGMENT_RECORDS_MAX: u64 = 1 << 31;
 
 /// A run of whole batches, encoded: what stage 1 hands to stage 2.
 pub struct Prepared {
@@ -177,40 +168,14 @@ impl Preparer {
         Prepared { size: self.peaks.size(), head: self.peaks.head(keys), last_time: self.last_time, ..part }
     }
 
-    /// Chooses whole batches for the next part: about [`PART_BYTES`], and no more than the segment has room for.
     fn plan(&self) -> Option<Plan> {
-        let mut plan = Plan::default();
-        let mut most = 0; // bytes that the frames can take at most
-        let room = self.segment_bytes.saturating_sub(self.position);
-        let records_before = self.peaks.size() - self.segment.first_offset;
-        for submission in &self.input {
-            let mut at = submission.done;
-            while let Some(&count) = submission.batches.get(at.batches) {
-                let lengths = &submission.lengths[at.records..at.records + count as usize];
-                let bytes: u64 = lengths.iter().map(|&len| u64::from(len)).sum();
-                let with_this = most + frames_bytes_max(bytes, u64::from(count));
-                let crowded = records_before + plan.records + u64::from(count) > SEGMENT_RECORDS_MAX;
-                if plan.records == 0 {
-                    // A batch lies in one segment. One that is larger than a segment gets a larger one.
-                    plan.rotate = (with_this > room || crowded) && records_before > 0;
-                } else if self.is_full(&plan, bytes) || plan.crowds(with_this, room, self.segment_bytes) || crowded {
-                    return Some(plan);
-                }
-                most = with_this;
-                plan.batches += 1;
-                plan.records += u64::from(count);
-                plan.bytes += bytes;
-                at.batches += 1;
-                at.records += count as usize;
-            }
-        }
-        (plan.records > 0).then_some(plan)
-    }
-
-    /// Is a part closed before a batch of `bytes`?
-    fn is_full(&self, plan: &Plan, bytes: u64) -> bool {
-        let large = plan.bytes >= plan.records * LARGE_RECORD_BYTES && self.encoder.compresses();
-        plan.bytes + bytes > if large { LARGE_PART_BYTES } else { PART_BYTES }
+        let space = Space {
+            room: self.segment_bytes.saturating_sub(self.position),
+            segment_bytes: self.segment_bytes,
+            records_before: self.peaks.size() - self.segment.first_offset,
+            compresses: self.encoder.compresses(),
+        };
+        Plan::next(&self.input, &space)
     }
 
     fn encode_batches(
@@ -316,29 +281,6 @@ impl Preparer {
         self.state_end = FRAMES_START;
         Ok(header)
     }
-}
-
-#[derive(Default)]
-struct Plan {
-    rotate: bool,
-    batches: usize,
-    records: u64,
-    bytes: u64,
-}
-
-impl Plan {
-    /// Would the segment that this part goes to grow beyond its size?
-    fn crowds(&self, frames_bytes: u64, room: u64, segment_bytes: u64) -> bool {
-        frames_bytes > if self.rotate { segment_bytes - FRAMES_START } else { room }
-    }
-}
-
-/// Most bytes that the frames of `records` with `bytes` of payload can take.
-fn frames_bytes_max(bytes: u64, records: u64) -> u64 {
-    let bodies = bytes + records * COLUMN_BYTES_MAX as u64;
-    // Two frames in a row hold more than one full body, and each pads to 64 bytes.
-    let frames = 2 + 2 * bodies / FRAME_BODY_TARGET as u64;
-    bodies + frames * (FRAME_HEADER_LEN as u64 + 64)
 }
 
 /// Where the frame that starts with record `from` ends.
