@@ -86,7 +86,7 @@ export interface NativeReadRequest {
   beyond: number
   /** The payloads are wanted as `texts`. */
   text: boolean
-  /** Many payloads may come in memory of their own, apart. */
+  /** Many payloads may come in memory of their own, apart. Only in an environment that ends with the process. */
   lend: boolean
 }
 

@@ -60,3 +60,14 @@ test.each(['terminate', 'exit', 'end'])('%s: a worker may go with chunks in its 
   expect(ended, ended.stderr).toMatchObject({ code: 0, signal: null })
   expect(JSON.parse(ended.lines[0]!)).toEqual({ records: RECORDS, same: true })
 })
+
+test('memory that a worker moved to another thread stays as it is when the worker ends', async () => {
+  const { dir, log } = await filled()
+  await log.close()
+  const ended = await new Child('worker-sends.mjs', [dir]).ended
+  expect(ended, ended.stderr).toMatchObject({ code: 0, signal: null })
+  const { received, records, same } = JSON.parse(ended.lines[0]!)
+  expect(records).toBe(RECORDS + 3_000)
+  expect(received).toBeGreaterThan(1)
+  expect(same).toBe(true)
+})

@@ -62,6 +62,9 @@ pub fn with_bytes<T>(array: &mut Uint8ArraySlice<'_>, write: impl FnOnce(&mut [u
 /// A `Buffer` that is the engine's `memory`, which comes back once JavaScript has collected it; a copy where the runtime
 /// forbids that (Electron).
 ///
+/// Only for an environment that ends with the process: when one ends, Node.js gives the memory back, though JavaScript may
+/// have moved it to another thread meanwhile (a stream of bytes moves what it is given, and forgets that it must not leave).
+///
 /// A copy of a run goes to fresh pages: that took half of the main thread's time (perf). Scanning 256 B events in chunks is
 /// 1.2 times as fast without it.
 pub fn lent<'env>(env: &'env Env, memory: Buffer) -> Result<Object<'env>> {

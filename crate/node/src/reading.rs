@@ -38,7 +38,7 @@ pub struct NativeReadRequest {
     pub verify: bool,
     /// Payloads as texts, where every byte is a character.
     pub text: bool,
-    /// They may be lent.
+    /// They may be lent: see `raw::lent`.
     pub lend: bool,
     /// Where the whole read ends (with `reverse`: starts).
     pub beyond: f64,
