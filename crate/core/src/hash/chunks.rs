@@ -155,3 +155,43 @@ impl ChunkHasher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::LeafHasher;
+
+    /// Compares payloads of these lengths, each from another place of the noise.
+    fn check(hasher: &mut LeafHasher, keys: &Keys, noise: &[u8], lengths: &[usize]) {
+        let records: Vec<_> = lengths
+            .iter()
+            .enumerate()
+            .map(|(i, &len)| RecordRef { payload: &noise[i * 64..][..len], time: 0, kind: 0, flags: 0 })
+            .collect();
+        let mut found = vec![[0xee; 32]; records.len()];
+        hasher.commitments(keys, &records, &mut found);
+        for (found, record) in found.iter().zip(&records) {
+            let expected = long(keys, record.payload);
+            assert_eq!(*found, expected, "{:?}, {lengths:?}", keys.platform);
+        }
+    }
+
+    #[test]
+    fn any_two_shapes_hash_like_the_public_interface_on_every_kernel() {
+        let mut noise = vec![0; 32 << 10];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        for platform in many::kernels() {
+            let mut keys = Keys::new(&[3; 32], None);
+            keys.platform = platform;
+            let mut hasher = LeafHasher::new();
+            for (n, (a, b)) in (1..=17).flat_map(|a| (a..=17).map(move |b| (a, b))).enumerate() {
+                for (count_a, count_b) in [(1, 1), (2, 16), (17, 3)] {
+                    let (len_a, len_b) = (a * CHUNK - n * 37 % CHUNK, b * CHUNK - n * 101 % CHUNK);
+                    let mut lengths = [vec![len_b; count_b], vec![len_a; count_a]].concat();
+                    lengths.rotate_left(count_b / 2);
+                    check(&mut hasher, &keys, &noise, &lengths);
+                }
+            }
+        }
+    }
+}

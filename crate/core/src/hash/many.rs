@@ -170,19 +170,19 @@ pub(super) fn lone_block(platform: Platform, key: &Key, block: &[u8; BLOCK]) -> 
     blake3::platform::le_bytes_from_words_32(&words)
 }
 
+/// Every kernel that this CPU has.
+#[cfg(test)]
+pub(super) fn kernels() -> Vec<Platform> {
+    let mut kernels = vec![Platform::detect(), Platform::portable()];
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    kernels.extend([Platform::sse2(), Platform::sse41(), Platform::avx2(), Platform::avx512()].into_iter().flatten());
+    kernels
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    /// Every kernel that this CPU has.
-    fn kernels() -> Vec<Platform> {
-        let mut kernels = vec![Platform::detect(), Platform::portable()];
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        kernels
-            .extend([Platform::sse2(), Platform::sse41(), Platform::avx2(), Platform::avx512()].into_iter().flatten());
-        kernels
-    }
 
     fn noise(len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
