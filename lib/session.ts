@@ -20,6 +20,12 @@ const WATERMARKS_MAX = 64
 /** So many records at once are more than one that is awaited, for which a further turn of the event loop would be a delay. */
 const BUSY_RECORDS = 64
 
+/** Memory that `drain` writes watermarks into. */
+class Watermarks {
+  readonly bytes = new Uint8Array(WATERMARKS_START + WATERMARKS_MAX * WATERMARK_BYTES)
+  readonly view = new DataView(this.bytes.buffer)
+}
+
 /** Who waits for the answer to a request. */
 interface Waiter {
   /** Handle of the log it belongs to, if to one. */
@@ -45,9 +51,11 @@ export class Session {
   /** The same of each open log: of a thousand that close, none looks through what the others wait for. */
   readonly #waitersOf = new Map<number, Map<number, Waiter>>()
   readonly #logs = new Map<number, Listener>()
-  /** Used again and again: an object and a buffer for each event took 3 of the 100 µs of a lone append, and its p99 1.25 times. */
-  readonly #watermarks = new Uint8Array(WATERMARKS_START + WATERMARKS_MAX * WATERMARK_BYTES)
-  readonly #watermarksView = new DataView(this.#watermarks.buffer)
+  /**
+   * Used again and again: an object and a buffer for each event took 3 of the 100 µs of a lone append, and its p99 1.25 times.
+   * None while watermarks are handed out of it: a subscriber may run the event loop, as Electron's dialogs do.
+   */
+  #watermarks: Watermarks | undefined = new Watermarks()
   #lastRequest = 0
   #holds = 0
   /** Those that wait for answers to others. */
@@ -149,14 +157,17 @@ export class Session {
     this.#busy = false
     // The addon counts on it, also where draining throws for want of memory.
     if (again) this.#lookLater()
+    const watermarks = this.#watermarks ?? new Watermarks()
+    this.#watermarks = undefined
     let records = 0
     let count: number
     do {
-      const events = this.binding.drain(again, this.#watermarks)
-      count = this.#watermarksView.getUint32(0, true)
-      records += this.#durable(count)
+      const events = this.binding.drain(again, watermarks.bytes)
+      count = watermarks.view.getUint32(0, true)
+      records += this.#durable(watermarks, count)
       if (events !== undefined) for (const event of events) this.#dispatch(event)
     } while (count === WATERMARKS_MAX)
+    this.#watermarks = watermarks
     if (records > 0) this.#waitAwake.answered(now())
     this.#busy = records >= BUSY_RECORDS
     this.#tellWatching()
@@ -189,12 +200,11 @@ export class Session {
   }
 
   /** Tells the logs that grew; returns how many records became durable. */
-  #durable(count: number): number {
+  #durable({ bytes, view }: Watermarks, count: number): number {
     let records = 0
-    const view = this.#watermarksView
     for (let at = WATERMARKS_START; count > 0; at += WATERMARK_BYTES, count--) {
       const log = this.#logs.get(view.getUint32(at, true))
-      const hash = this.#watermarks.slice(at + 16, at + WATERMARK_BYTES)
+      const hash = bytes.slice(at + 16, at + WATERMARK_BYTES)
       records += log?.durable(view.getFloat64(at + 8, true), hash) ?? 0
     }
     return records

@@ -1,8 +1,9 @@
 import { channel } from 'node:diagnostics_channel'
 import { afterEach, expect, test } from 'vitest'
+import { openWith } from '../../lib/open.js'
 import type { DiagnosticsMessages, Log } from '../../lib/types.js'
 import { FakeBinding } from '../support/fake-binding.js'
-import { openFake, tick } from '../support/fake-log.js'
+import { openFake, stateOf, tick } from '../support/fake-log.js'
 
 const names = ['varve:open', 'varve:group', 'varve:failed', 'varve:close'] as const
 const stops: (() => void)[] = []
@@ -72,6 +73,33 @@ test('a subscriber can ask the log for its stats', async () => {
   await tick()
   addon.sync(3)
   expect(pending).toBe(1)
+})
+
+test('a subscriber may run the event loop, and still every log hears what became durable', async () => {
+  const { addon, log: first } = await openFake<string>({ encoding: 'utf8' })
+  const others: Log<string, string>[] = []
+  for (const handle of [2, 3]) {
+    const opening = openWith(() => addon, `/other${handle}`, { encoding: 'utf8' })
+    addon.answerOpen({ log: handle })
+    others.push((await opening) as Log<string, string>)
+  }
+  const [second, third] = others as [Log<string, string>, Log<string, string>]
+  const appends = [first.appendBatch(['a', 'b']), second.append('c'), third.append('d')]
+  await tick()
+  const turnOfTheLoop = () => {
+    channel('varve:group').unsubscribe(turnOfTheLoop)
+    addon.together(() => {
+      addon.sync(2, 1)
+      addon.sync(1, 3)
+    })
+  }
+  channel('varve:group').subscribe(turnOfTheLoop)
+  addon.together(() => {
+    addon.sync(1, 1)
+    addon.sync(1, 2)
+  })
+  expect(await Promise.all(appends.map(stateOf))).toEqual(['resolved', 'resolved', 'resolved'])
+  expect([first, second, third].map(log => log.head.size)).toEqual([2, 1, 1])
 })
 
 test('nothing durable, nothing published', async () => {

@@ -58,8 +58,8 @@ export class FakeBinding implements Binding {
   /** Thrown by the next `drain`. */
   drainError: Error | undefined
   #events: NativeEvent[] = []
-  /** A size that became durable and was not drained yet. */
-  #watermark: number | undefined
+  /** Of each log the size that became durable and was not drained yet. */
+  readonly #watermarks = new Map<number, number>()
   #onEvents = () => {}
   #pendingFlushes: { request: number; size: number }[] = []
   #closing: { request: number; error?: NativeError } | undefined
@@ -72,7 +72,7 @@ export class FakeBinding implements Binding {
 
   look(): boolean {
     this.facadeLooks = true
-    return this.#events.length > 0 || this.#watermark !== undefined
+    return this.#events.length > 0 || this.#watermarks.size > 0
   }
 
   drain(again: boolean, watermarks: Uint8Array): NativeEvent[] | undefined {
@@ -81,13 +81,15 @@ export class FakeBinding implements Binding {
     if (error !== undefined) throw error
     this.facadeLooks = again
     const view = Buffer.from(watermarks.buffer, watermarks.byteOffset, watermarks.byteLength)
-    view.writeUInt32LE(this.#watermark === undefined ? 0 : 1)
-    if (this.#watermark !== undefined) {
-      view.writeUInt32LE(1, 8)
-      view.writeDoubleLE(this.#watermark, 16)
-      view.set(hashOf(this.#watermark), 24)
-      this.#watermark = undefined
+    view.writeUInt32LE(this.#watermarks.size)
+    let at = 8
+    for (const [log, size] of this.#watermarks) {
+      view.writeUInt32LE(log, at)
+      view.writeDoubleLE(size, at + 8)
+      view.set(hashOf(size), at + 16)
+      at += 48
     }
+    this.#watermarks.clear()
     return this.#events.length === 0 ? undefined : this.#events.splice(0)
   }
 
@@ -118,9 +120,9 @@ export class FakeBinding implements Binding {
   }
 
   /** Makes records durable, all that were submitted or up to `size`, and answers the flushes that this covers. */
-  sync(size = this.submitted): void {
+  sync(size = this.submitted, log = 1): void {
     this.durableSize = size
-    this.#watermark = size
+    this.#watermarks.set(log, size)
     this.emit()
     const answered = this.#pendingFlushes.filter(flush => flush.size <= size)
     this.#pendingFlushes = this.#pendingFlushes.filter(flush => flush.size > size)
