@@ -61,10 +61,8 @@ export interface NativeOpened {
 export interface NativeChunk {
   offset: number // of the first record
   count: number
-  /** A fresh one, little-endian: `count` × f64 times, `count` × u32 ends (in the payloads), then the payloads, if they do not follow here. */
+  /** A fresh one, little-endian: `count` × f64 times, `count` × u32 ends (in the payloads), then the payloads, if no `texts`. */
   buffer: Uint8Array
-  /** The payloads of a large run, in memory of their own. */
-  payloads?: Uint8Array
   /** The payloads as strings of whole records, one after another: where they were asked for, and are ASCII. */
   texts?: string[]
   /** The next range to ask for: [from, to); empty (from >= to) at the end. */
@@ -86,8 +84,6 @@ export interface NativeReadRequest {
   beyond: number
   /** The payloads are wanted as `texts`. */
   text: boolean
-  /** Many payloads may come in memory of their own, apart. Only in an environment that ends with the process. */
-  lend: boolean
 }
 
 export interface NativeVerifyOptions {

@@ -2,7 +2,6 @@
  * Reading: a Reader asks for the next chunks when it hands one out, so that the engine reads while JavaScript decodes.
  * A record is decoded when somebody touches it.
  */
-import { isMainThread } from 'node:worker_threads'
 import { ChunkText } from './chunk-text.js'
 import type { Codec, Utf8Buffer } from './encoding.js'
 import { invalid, invalidRange } from './errors.js'
@@ -22,7 +21,7 @@ export interface ReadSource {
 /** The addon counts records in 32 bits. */
 const MAX_RECORDS = 2 ** 32 - 1
 
-/** See `Chunk` in types.ts. Laid out as in NativeChunk; the addon uses none of it again before it was collected. */
+/** See `Chunk` in types.ts. Laid out as in NativeChunk; the addon keeps no reference to it. */
 export class RecordChunk<T> implements Chunk<T> {
   readonly offset: number
   readonly length: number
@@ -48,7 +47,6 @@ export class RecordChunk<T> implements Chunk<T> {
     this.#times = new Float64Array(memory, all.byteOffset, count)
     this.#ends = new Uint32Array(memory, all.byteOffset + 8 * count, count)
     if (native.texts !== undefined) this.#text = new ChunkText(native.texts)
-    else if (native.payloads !== undefined) this.#keep(native.payloads as Buffer)
     else this.#keep(Buffer.from(memory, all.byteOffset + 12 * count, all.byteLength - 12 * count))
   }
 
@@ -129,8 +127,6 @@ export class LogReader<T> implements Reader<T> {
   readonly #live: Live | undefined
   /** Pulls take turns, so that two that overlap get two chunks, in order. */
   #turn: Promise<unknown> = Promise.resolve()
-  /** Records are taken in chunks. */
-  #inChunks = false
   /** The chunk that `next()` gives from. */
   #chunk: RecordChunk<T> | undefined
   #index = 0
@@ -168,7 +164,6 @@ export class LogReader<T> implements Reader<T> {
     if (this.#chunk !== undefined || this.#waiting !== undefined) {
       throw invalid('chunks() must be called before records are taken one by one, got a call in the middle of a chunk')
     }
-    this.#inChunks = true
     const iterator: AsyncIterableIterator<Chunk<T>> = {
       next: async () => {
         const value = await this.#pull()
@@ -264,14 +259,11 @@ export class LogReader<T> implements Reader<T> {
     if (range === undefined) return undefined
     const { from, to } = range
     const text = this.#codec.parse !== undefined
-    // Not where records are taken one by one: there it was measured to be 0.92 as fast as a copy. And not in a worker, at
-    // whose end Node.js gives the memory back to the engine, though another thread may have it by then.
-    const lend = this.#inChunks && isMainThread
     // A tail asks for one chunk ahead at most: it is told no bounds.
     const beyond = this.#live === undefined && !reverse ? to : from
     return new ReadAhead({ from, to, limit, reverse }, (from, to, budget) => {
       const maxRecords = Math.min(budget, MAX_RECORDS)
-      return this.#source.fetch({ from, to, maxBytes, maxRecords, reverse, verify, beyond, text, lend }, this.#signal)
+      return this.#source.fetch({ from, to, maxBytes, maxRecords, reverse, verify, beyond, text }, this.#signal)
     })
   }
 

@@ -315,10 +315,7 @@ export interface Chunk<T> extends Iterable<LogRecord<T>> {
   readonly length: number
   /** The record at `index`, decoded now; negative counts from the end; `undefined` outside. Throws what the encoding throws. */
   at(index: number): LogRecord<T> | undefined
-  /**
-   * The raw payload, in memory that it shares with the others of the chunk: to be copied, not transferred, where it is to go to
-   * another thread. A `RangeError` outside `0 … length - 1`.
-   */
+  /** The raw payload, in memory that it shares with the others of the chunk. A `RangeError` outside `0 … length - 1`. */
   bytes(index: number): Uint8Array
 }
 

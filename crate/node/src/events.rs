@@ -69,20 +69,11 @@ pub struct Chunk {
     /// Times (f64) and ends (u32), little-endian.
     pub table: Vec<u8>,
     pub payloads: Buffer,
-    pub crossing: Crossing,
+    /// Where in them texts lie that cross instead of bytes.
+    pub texts: Option<Vec<Range<usize>>>,
     pub from: u64,
     pub to: u64,
     pub bounds: Vec<u64>,
-}
-
-/// How the payloads of a run become JavaScript's.
-pub enum Crossing {
-    /// As bytes behind the table.
-    Copied,
-    /// As bytes where they are.
-    Lent,
-    /// As texts, which lie there.
-    Texts(Vec<Range<usize>>),
 }
 
 /// What waits, each kind in order of arrival.

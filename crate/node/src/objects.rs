@@ -11,7 +11,7 @@ use varve_core::writer::Head;
 
 use crate::environment::Environment;
 use crate::errors;
-use crate::events::{Answer, Chunk, Crossing, Event, Outcome};
+use crate::events::{Answer, Chunk, Event, Outcome};
 use crate::numbers::number;
 use crate::raw;
 use crate::reports;
@@ -65,7 +65,7 @@ fn done<'env>(env: &'env Env, environment: &Environment, request: i64, outcome: 
         },
         Ok(Answer::Head(head)) => object.set_c_named_property(c"value", head_object(env, head)?)?,
         Ok(Answer::Offset(offset)) => object.set_c_named_property(c"value", number(offset))?,
-        Ok(Answer::Chunk(records)) => object.set_c_named_property(c"value", chunk(env, records)?)?,
+        Ok(Answer::Chunk(records)) => object.set_c_named_property(c"value", chunk(env, &records)?)?,
         Ok(Answer::Report(report)) => object.set_c_named_property(c"value", reports::report(env, &report)?)?,
         Ok(Answer::Info(info)) => object.set_c_named_property(c"value", reports::info(env, &info)?)?,
         Ok(Answer::Plan(plan)) => object.set_c_named_property(c"value", reports::plan(env, &plan)?)?,
@@ -97,21 +97,20 @@ fn head_object<'env>(env: &'env Env, head: Head) -> Result<Object<'env>> {
     Ok(object)
 }
 
-fn chunk<'env>(env: &'env Env, records: Chunk) -> Result<Object<'env>> {
-    let Chunk { offset, count, table, payloads, crossing, from, to, bounds } = records;
+fn chunk<'env>(env: &'env Env, records: &Chunk) -> Result<Object<'env>> {
     let mut object = Object::new(env)?;
-    object.set_c_named_property(c"offset", number(offset))?;
-    object.set_c_named_property(c"count", number(count as u64))?;
-    let copied: &[u8] = if let Crossing::Copied = crossing { &payloads } else { &[] };
-    object.set_c_named_property(c"buffer", raw::buffer(env, &[&table, copied])?)?;
-    match crossing {
-        Crossing::Copied => {}
-        Crossing::Lent => object.set_c_named_property(c"payloads", raw::lent(env, payloads)?)?,
-        Crossing::Texts(texts) => object.set_c_named_property(c"texts", strings(env, &payloads, &texts)?)?,
+    object.set_c_named_property(c"offset", number(records.offset))?;
+    object.set_c_named_property(c"count", number(records.count as u64))?;
+    match &records.texts {
+        None => object.set_c_named_property(c"buffer", raw::buffer(env, &[&records.table, &records.payloads])?)?,
+        Some(texts) => {
+            object.set_c_named_property(c"buffer", raw::buffer(env, &[&records.table])?)?;
+            object.set_c_named_property(c"texts", strings(env, &records.payloads, texts)?)?;
+        }
     }
-    object.set_c_named_property(c"from", number(from))?;
-    object.set_c_named_property(c"to", number(to))?;
-    let bounds: Vec<f64> = bounds.iter().map(|&bound| number(bound)).collect();
+    object.set_c_named_property(c"from", number(records.from))?;
+    object.set_c_named_property(c"to", number(records.to))?;
+    let bounds: Vec<f64> = records.bounds.iter().map(|&bound| number(bound)).collect();
     object.set_c_named_property(c"bounds", bounds)?;
     Ok(object)
 }

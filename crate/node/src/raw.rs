@@ -3,12 +3,10 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
 use std::ptr;
 
 use napi::bindgen_prelude::{Object, Uint8ArraySlice, Unknown};
 use napi::{Env, Result, Status, sys};
-use varve_core::buffers::Buffer;
 
 use crate::environment::Wake;
 
@@ -35,7 +33,7 @@ pub fn hold(env: &Env, wake: &Wake, keep_alive: bool) -> Result<()> {
 }
 
 /// A fresh `Buffer` of its own memory, allocated by the engine, with `parts` one after another: each byte is copied
-/// once.
+/// once. External memory is not an option: Electron forbids it.
 pub fn buffer<'env>(env: &'env Env, parts: &[&[u8]]) -> Result<Object<'env>> {
     let len = parts.iter().map(|part| part.len()).sum();
     let (mut data, mut value) = (ptr::null_mut(), ptr::null_mut());
@@ -57,39 +55,6 @@ pub fn buffer<'env>(env: &'env Env, parts: &[&[u8]]) -> Result<Object<'env>> {
 pub fn with_bytes<T>(array: &mut Uint8ArraySlice<'_>, write: impl FnOnce(&mut [u8]) -> T) -> T {
     // SAFETY: JavaScript, which may write there too, does not run meanwhile: this is its thread.
     write(unsafe { array.as_mut() })
-}
-
-/// A `Buffer` that is the engine's `memory`, which comes back once JavaScript has collected it; a copy where the runtime
-/// forbids that (Electron).
-///
-/// Only for an environment that ends with the process: when one ends, Node.js gives the memory back, though JavaScript may
-/// have moved it to another thread meanwhile (a stream of bytes moves what it is given, and forgets that it must not leave).
-///
-/// A copy of a run goes to fresh pages: that took half of the main thread's time (perf). Scanning 256 B events in chunks is
-/// 1.2 times as fast without it.
-pub fn lent<'env>(env: &'env Env, memory: Buffer) -> Result<Object<'env>> {
-    let mut memory = Box::new(memory);
-    let (data, len) = (memory.as_mut_ptr(), memory.len());
-    let memory = Box::into_raw(memory);
-    let mut value = ptr::null_mut();
-    // SAFETY: `env` is that of the running call; the place outlives it. The bytes stay where they are until `give_back`
-    // drops the box, which is called once, when no JavaScript can reach them any more; until then nobody else knows of them.
-    let status = unsafe {
-        sys::napi_create_external_buffer(env.raw(), len, data.cast(), Some(give_back), memory.cast(), &raw mut value)
-    };
-    if status == sys::Status::napi_no_external_buffers_allowed {
-        // SAFETY: the call has refused before it took anything, so the box is still this function's.
-        let memory = unsafe { Box::from_raw(memory) };
-        return buffer(env, &[&memory]);
-    }
-    // After any other error the memory may still be collected: it is not dropped here.
-    check(env, status, "could not lend a buffer")?;
-    Ok(Object::from_raw(env.raw(), value))
-}
-
-unsafe extern "C" fn give_back(_: sys::napi_env, _: *mut c_void, memory: *mut c_void) {
-    // SAFETY: `lent` made this pointer of a box, for this one call.
-    drop(unsafe { Box::from_raw(memory.cast::<Buffer>()) });
 }
 
 /// A string whose characters are `bytes`, one each.

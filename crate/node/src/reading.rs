@@ -3,23 +3,17 @@
 use napi::Env;
 use napi::bindgen_prelude::Float64Array;
 use napi_derive::napi;
-use varve_core::buffers::Buffer;
 use varve_core::error::{Error, Result};
 use varve_core::host::Class;
 use varve_core::reader::{ReadRequest, Records};
 
 use crate::environment::Environment;
-use crate::events::{Answer, Chunk, Crossing};
+use crate::events::{Answer, Chunk};
 use crate::numbers::integer;
 use crate::requests::Reply;
 
 /// Payload bytes after which the answer to many lookups ends.
 const FOUND_BYTES_MAX: u64 = 1 << 20;
-
-/// Payload bytes from which on a run is lent to JavaScript: a copy of fewer costs less than to keep track of them.
-const LENT_LEAST: usize = 64 << 10;
-/// Memory that is lent, for each byte of payload: a record that is kept keeps all of it.
-const LENT_SPARE: usize = 4;
 
 /// As in lib/native.ts.
 #[napi(object, object_to_js = false)]
@@ -38,8 +32,6 @@ pub struct NativeReadRequest {
     pub verify: bool,
     /// Payloads as texts, where every byte is a character.
     pub text: bool,
-    /// They may be lent: see `raw::lent`.
-    pub lend: bool,
     /// Where the whole read ends (with `reverse`: starts).
     pub beyond: f64,
 }
@@ -49,27 +41,18 @@ pub struct NativeReadRequest {
 pub fn read(env: Env, request: i64, log: u32, options: NativeReadRequest) -> napi::Result<()> {
     let environment = Environment::of(&env)?;
     let reply = Reply::begin(&environment, request);
-    let (text, lend) = (options.text, options.lend);
+    let text = options.text;
     match environment.logs.get(log).and_then(|log| Ok((log, parse(&options)?))) {
         Ok((log, (range, beyond))) => reply.work(Class::Read, move |_| {
             let records = log.read(&range)?;
             let rest = if range.reverse { beyond..records.to } else { records.from..beyond };
             let bounds = log.run_bounds(rest, range.max_bytes, range.reverse);
             let texts = if text { records.texts() } else { None };
-            let crossing = match texts {
-                Some(texts) => Crossing::Texts(texts),
-                None if lend && is_worth_lending(&records.payloads) => Crossing::Lent,
-                None => Crossing::Copied,
-            };
-            Ok(Answer::Chunk(Chunk { crossing, ..chunk(records, bounds) }))
+            Ok(Answer::Chunk(Chunk { texts, ..chunk(records, bounds) }))
         }),
         Err(error) => reply.send(Err(error)),
     }
     Ok(())
-}
-
-fn is_worth_lending(payloads: &Buffer) -> bool {
-    payloads.len() >= LENT_LEAST && payloads.capacity() <= LENT_SPARE * payloads.len()
 }
 
 fn parse(options: &NativeReadRequest) -> Result<(ReadRequest, u64)> {
@@ -95,7 +78,7 @@ fn chunk(records: Records, bounds: Vec<u64>) -> Chunk {
         table.extend_from_slice(&end.to_le_bytes());
     }
     let Records { offset, payloads, from, to, .. } = records;
-    Chunk { offset, count, table, payloads, crossing: Crossing::Copied, from, to, bounds }
+    Chunk { offset, count, table, payloads, texts: None, from, to, bounds }
 }
 
 /// Answered with the durable head once it is above `size`: for a log open for reading, whose writer is elsewhere.
