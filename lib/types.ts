@@ -20,7 +20,10 @@ export interface OpenOptions {
   durability?: 'disk' | 'os'
   /** Size at which a segment is sealed, bytes; a batch that is larger lies in a larger one. Default 256 MiB, least 64 KiB, most 64 GiB. */
   segmentBytes?: number
-  /** Largest payload, bytes. Default 16 MiB, most 1 GiB. */
+  /**
+   * Largest payload, bytes. Default 16 MiB, most 1 GiB. One append takes no more than 4 × `maxPendingBytes` either (64 MiB by
+   * default): raise both for larger records.
+   */
   maxRecordBytes?: number
   /**
    * Pending bytes (payload + 256 a record) above which `drained()` waits; above 4 × this `append` rejects with
@@ -153,7 +156,7 @@ export interface Log<In, Out = In> extends AsyncDisposable {
    *
    * Rejects with `VARVE_BUSY`, `VARVE_OFFSET_CONFLICT`, `VARVE_CLOSED`, `VARVE_READ_ONLY` or `VARVE_FAILED` (nothing was
    * taken: `outcome: 'none'`), with `VARVE_IO` (`outcome: 'unknown'`) when the disk failed under it, with a `TypeError`
-   * for a value that cannot be encoded, with a `RangeError` for one over `maxRecordBytes`.
+   * for a value that cannot be encoded, with a `RangeError` for one over `maxRecordBytes` or over 4 × `maxPendingBytes`.
    */
   append(value: In, options?: AppendOptions): Promise<Receipt>
   /**
@@ -253,7 +256,7 @@ export interface AppendOptions {
 export interface AppendAllOptions {
   /** Stops taking from the source, also one that is stuck. */
   signal?: AbortSignal
-  /** Called after each group that became durable. What it throws ends the call as an error of the source does. */
+  /** Called as records become durable, once or more for each group. What it throws ends the call as an error of the source does. */
   onProgress?(progress: AppendProgress): void
 }
 
@@ -263,7 +266,7 @@ export interface AppendProgress {
   readonly count: number
   /** Payload bytes. */
   readonly bytes: number
-  /** The log's head after them. */
+  /** The log's head after the group that the last of them was in; it may contain more records than these. */
   readonly head: Head
 }
 
