@@ -12,7 +12,7 @@ use super::{Hash, Keys};
 use crate::burst::Burst;
 
 /// BLAKE3's chunk, bytes.
-const CHUNK: usize = BLOCKS_MAX * BLOCK;
+pub(super) const CHUNK: usize = BLOCKS_MAX * BLOCK;
 /// Sixteen chunks fill a kernel call by themselves.
 const CHUNKS_MAX: usize = LANES - 1;
 

@@ -2,8 +2,9 @@
 //!
 //! The hot path of an append. Records of the same number of 64-byte blocks share a kernel call, so a batch is sorted
 //! into bins as it is walked; each full bin of sixteen is hashed at once, what is left at the end in smaller calls.
+//! Payloads of several chunks have another way ([`chunks`]).
 
-use super::chunks::{self, ChunkHasher};
+use super::chunks::{self, CHUNK, ChunkHasher};
 use super::many::{self, BLOCK, BLOCKS_MAX, Input, LANES};
 use super::{Hash, Keys};
 use crate::burst::Burst;
@@ -21,8 +22,6 @@ pub struct RecordRef<'a> {
     pub flags: u8,
 }
 
-/// Longest payload that shares a kernel call, bytes.
-const SHARED_MAX: usize = BLOCKS_MAX * BLOCK;
 /// Records that are walked before what is left in the bins is hashed: enough for full bins, little enough for L2.
 const WINDOW: usize = 2048;
 const ZEROS: [u8; BLOCK] = [0; BLOCK];
@@ -98,7 +97,7 @@ impl LeafHasher {
             if let Some(burst) = &mut self.burst {
                 burst.did(len);
             }
-            if len > SHARED_MAX {
+            if len > CHUNK {
                 out[index] = long(keys, record.payload);
                 continue;
             }
