@@ -293,8 +293,8 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     try {
       // Who was answered a moment ago, and goes on only after whoever called this, shall not find it closed either.
       if (this.#readOnly) await turn()
-      for (let awaits = this.#awaits(); awaits || this.#lookup.isAsked; awaits = this.#awaits()) {
-        await (awaits ? this.#session.answered() : turn())
+      while (this.#session.awaits(this.#handle) || this.#lookup.isAsked) {
+        await (this.#session.awaits(this.#handle) ? this.#session.answered() : turn())
         this.#lookup.flush() // what an answer left out, or what waited for one
       }
       await request<void>(this.#session, number => this.#session.binding.close(number, this.#handle), {
@@ -307,10 +307,6 @@ export class LocalLog<In, Out> implements Log<In, Out>, Listener, ReadSource, Gr
     if (this.#writer.lost && this.failure !== undefined) error ??= failedError(this.location, this.failure)
     publish('varve:close', error === undefined ? { log: this } : { log: this, error })
     if (error !== undefined) throw error
-  }
-
-  #awaits(): boolean {
-    return this.#session.awaits(this.#handle)
   }
 
   #closed(error: Error | undefined): void {
