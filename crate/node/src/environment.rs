@@ -103,10 +103,10 @@ impl Environment {
     /// Writes the watermarks as far as there is room, and takes the other events once no watermark is left.
     fn take_events(&self, again: bool, watermarks: &mut [u8]) -> Vec<Event> {
         let mut inbox = self.inbox.lock();
-        inbox.queue.write_watermarks(watermarks);
+        let all = inbox.queue.write_watermarks(watermarks);
         // What is left waits for the caller, who sees that there was no more room.
-        inbox.woken = again || inbox.queue.has_watermarks();
-        if inbox.queue.has_watermarks() { Vec::new() } else { inbox.queue.take_events() }
+        inbox.woken = again || !all;
+        if all { inbox.queue.take_events() } else { Vec::new() }
     }
 
     /// Whether something waits. JS is not woken until it drains.

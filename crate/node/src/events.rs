@@ -116,16 +116,13 @@ impl Queue {
         self.watermarks.is_empty() && self.events.is_empty()
     }
 
-    /// Some watermark waits.
-    pub fn has_watermarks(&self) -> bool {
-        !self.watermarks.is_empty()
-    }
-
-    /// Writes watermarks into `out`, whose layout stands in lib/native.ts, as far as there is room.
+    /// Writes watermarks into `out`, whose layout stands in lib/native.ts, as far as there is room. False: some are left.
     ///
     /// The last ones, for which no other moves: whoever asks asks for all, and a call costs the same however many wait.
-    pub fn write_watermarks(&mut self, out: &mut [u8]) {
-        let Some((count, places)) = out.split_at_mut_checked(WATERMARKS_START) else { return };
+    pub fn write_watermarks(&mut self, out: &mut [u8]) -> bool {
+        let Some((count, places)) = out.split_at_mut_checked(WATERMARKS_START) else {
+            return self.watermarks.is_empty();
+        };
         let places = places.as_chunks_mut::<WATERMARK_LEN>().0;
         let left = self.watermarks.len().saturating_sub(places.len());
         count.copy_from_slice(&((self.watermarks.len() - left) as u64).to_le_bytes());
@@ -137,6 +134,7 @@ impl Queue {
             place[8..16].copy_from_slice(&number(size).to_le_bytes());
             place[16..].copy_from_slice(&hash);
         }
+        left == 0
     }
 
     /// Takes the other events.
@@ -197,7 +195,8 @@ mod tests {
     /// The watermarks that find room.
     fn written(queue: &mut Queue, room: usize) -> String {
         let mut out = vec![0xff; WATERMARKS_START + room * WATERMARK_LEN];
-        queue.write_watermarks(&mut out);
+        let all = queue.write_watermarks(&mut out);
+        assert_eq!(all, queue.watermarks.is_empty());
         let (count, places) = out.split_at(WATERMARKS_START);
         let count = u64::from_le_bytes(count.try_into().unwrap()) as usize;
         let words = places.chunks_exact(WATERMARK_LEN).take(count).map(|place| {
