@@ -122,12 +122,18 @@ impl FrameEncoder {
 static HASHINGS: Lender<Hashing> = Lender::new();
 
 /// The hashes of the frames that are being built.
-#[derive(Default)]
 struct Hashing {
     hasher: LeafHasher,
     leaves: Vec<Hash>,
     subtrees: Subtrees,
     nodes: Vec<Hash>,
+}
+
+impl Default for Hashing {
+    fn default() -> Self {
+        let hasher = LeafHasher::offering();
+        Self { hasher, leaves: Vec::new(), subtrees: Subtrees::default(), nodes: Vec::new() }
+    }
 }
 
 impl Lendable for Hashing {
@@ -142,7 +148,7 @@ impl Hashing {
     /// Hashes the records of all frames to come: many at once keep the hash kernels full.
     fn build(&mut self, keys: &Keys, first_offset: u64, records: &[RecordRef<'_>]) {
         self.leaves.clear();
-        self.hasher.offering().leaves(keys, first_offset, records, &mut self.leaves);
+        self.hasher.leaves(keys, first_offset, records, &mut self.leaves);
         self.subtrees.build(keys, first_offset, &self.leaves);
     }
 

@@ -60,10 +60,9 @@ impl LeafHasher {
         }
     }
 
-    /// From now on it offers its processor to others in between.
-    pub fn offering(&mut self) -> &mut Self {
-        self.burst.get_or_insert_default();
-        self
+    /// The same, and it offers its processor to others in between.
+    pub fn offering() -> Self {
+        Self { burst: Some(Burst::default()), ..Self::new() }
     }
 
     /// Bytes of memory that grow with what is hashed.
