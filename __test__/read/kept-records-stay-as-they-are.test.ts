@@ -25,7 +25,7 @@ async function filled() {
   return { dir, log }
 }
 
-/** The turns of the event loop in which memory that was collected goes back. */
+/** The turns of the event loop in which what belonged to collected memory is tidied up. */
 async function collected() {
   for (let turn = 0; turn < 3; turn++) {
     collect()
@@ -34,7 +34,7 @@ async function collected() {
 }
 
 test.each([false, true])(
-  'memory of large chunks is used again only when none of their records is kept (reverse: %s)',
+  'records that are kept stay as they are, whatever is read and collected after them (reverse: %s)',
   async reverse => {
     const { log } = await filled()
     const kept = new Map<number, Uint8Array>()
